@@ -1,0 +1,1 @@
+"""Gated recurrent networks in JAX: cells, one scan, one training loop, measured answers."""

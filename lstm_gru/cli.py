@@ -1,0 +1,192 @@
+"""The command line: ``lstm-gru list | train | reproduce | report``.
+
+Bad input ends in one sentence on standard error and exit code 2.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from lstm_gru.config import flatten, require
+from lstm_gru.errors import InputError
+from lstm_gru.experiment import Experiment, experiment_names, load_experiment
+from lstm_gru.report.readme import readme_path, update_readme
+from lstm_gru.report.tables import comparison
+from lstm_gru.reproduce import Run, execute, execute_all, keep, recorded, run_directory, trivial_records
+
+RUNS = Path("runs")
+HELP = ("--help", "-h")
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train one variant of an experiment with one seed, or continue where it was stopped.
+
+    Every field of the variant's configuration can be overridden.
+    """
+
+    variant: Annotated[str | None, tyro.conf.arg(metavar="VARIANT")] = None
+    """One of the experiment's variants; the first one when not given."""
+    seed: int = 0
+    """Decides initial parameters, batches and noise."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIRECTORY")] = None
+    """Where the run is kept; runs/EXPERIMENT/VARIANT/seed-SEED when not given. The same directory continues."""
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        require(self, "seed", low=0)
+
+
+@dataclass(frozen=True)
+class ReproduceArguments:
+    """Train whatever is missing of an experiment, all variants, and print its table beside the recorded one."""
+
+    experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
+    """One of `lstm-gru list`."""
+    seeds: int = 3
+    """How many seeds: 0, 1, ... up to this number."""
+    jobs: int = 1
+    """Runs side by side, each in a process pinned to one core."""
+    smoke: bool = False
+    """A few steps of everything, in seconds, to see that it works; its numbers mean nothing."""
+    record: bool = False
+    """Also write one JSON a run under experiments/results, unless there is one already."""
+    runs: Path = RUNS
+    """Directory of all runs."""
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        require(self, "seeds", low=1)
+        require(self, "jobs", low=1)
+        if self.smoke and self.record:
+            raise InputError("--record and --smoke exclude each other: numbers of a smoke run mean nothing")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        return _dispatch(argv)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command continues from the newest checkpoint", file=sys.stderr)
+        return 130
+
+
+def reproduce_file(file: str) -> None:
+    """Reproduce the experiment in a file: ``python experiments/X.py [options]``."""
+    sys.exit(main(["reproduce", Path(file).stem, *sys.argv[1:]]))
+
+
+def list_experiments(argv: list[str]) -> int:
+    """Show the experiments: what each measures, on which data, what it reproduces, its minutes on two cores."""
+    tyro.cli(_Nothing, args=argv, prog="lstm-gru list", description=list_experiments.__doc__)
+    for name in experiment_names():
+        e = load_experiment(name)
+        print(f"{name}: {e.title}")
+        print(f"  data        {e.data}\n  reproduces  {e.reproduces}\n  variants    {', '.join(e.variants)}")
+        print(f"  minutes     {e.minutes:g} a seed of all variants on two cores\n")
+    return 0
+
+
+def train(argv: list[str]) -> int:
+    """Train one variant of an experiment with one seed, or continue it."""
+    if not argv or argv[0].startswith("-"):
+        print("usage: lstm-gru train EXPERIMENT [--variant VARIANT] [--seed N] [--run-dir DIRECTORY] [overrides]\n")
+        print("'lstm-gru train EXPERIMENT --help' lists all options. Experiments:", ", ".join(experiment_names()))
+        return 0 if argv and argv[0] in HELP else 2
+    experiment, options = load_experiment(argv[0]), argv[1:]
+    prog = f"lstm-gru train {experiment.name}"
+    given = [word for word in options if word not in HELP]
+    first, _ = tyro.cli(TrainArguments, args=given, prog=prog, return_unknown_args=True)
+    variant = first.variant or next(iter(experiment.variants))
+    config = experiment.config(variant)
+    arguments, unknown = tyro.cli(_with_config(config), args=options, prog=prog, return_unknown_args=True)
+    if unknown:
+        names = ("variant", "seed", "run_dir", *(name for name, _ in flatten(asdict(config)) if name != "train.seed"))
+        valid = ", ".join("--" + name.replace("_", "-") for name in names)
+        raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
+    directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
+    record = execute(Run(experiment.name, variant, arguments.seed, directory), arguments.config)
+    _show_table(experiment, [record], f"{experiment.title} ({variant}, seed {arguments.seed})")
+    print(directory)
+    return 0
+
+
+def reproduce(argv: list[str]) -> int:
+    """Train whatever is missing of an experiment and print its table beside the recorded one."""
+    arguments = tyro.cli(ReproduceArguments, args=argv, prog="lstm-gru reproduce")
+    experiment = load_experiment(arguments.experiment)
+    root = arguments.runs / "smoke" if arguments.smoke else arguments.runs
+    runs = [
+        Run(experiment.name, v, seed, run_directory(root, experiment.name, v, seed), smoke=arguments.smoke)
+        for seed in range(arguments.seeds)
+        for v in experiment.variants
+    ]
+    records = list(execute_all(runs, arguments.jobs)) + trivial_records(experiment)
+    if arguments.record:
+        for record in records:
+            keep(record)
+    _show_table(experiment, recorded(experiment.name), f"{experiment.title}: recorded in experiments/results")
+    suffix = " (smoke run: the numbers mean nothing)" if arguments.smoke else ""
+    _show_table(experiment, records, f"{experiment.title}: this machine{suffix}", arguments.seeds)
+    print("runs:", *(str(run.directory) for run in runs), sep="\n  ")
+    return 0
+
+
+def report(argv: list[str]) -> int:
+    """Make the README's tables anew from the recorded results."""
+    tyro.cli(_Nothing, args=argv, prog="lstm-gru report", description=report.__doc__)
+    print(f"{readme_path()}: {'written' if update_readme() else 'up to date'}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "list": list_experiments,
+    "train": train,
+    "reproduce": reproduce,
+    "report": report,
+}
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    """No arguments."""
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in HELP:
+        print("usage: lstm-gru COMMAND ...\n\nGated recurrent networks in JAX: train, compare, reproduce.\n")
+        for name, command in COMMANDS.items():
+            print(f"  {name:<10} {command.__doc__.splitlines()[0]}")
+        print("\n'lstm-gru COMMAND --help' explains a command.")
+        return 0 if argv else 2
+    if argv[0] not in COMMANDS:
+        raise InputError(f"no command {argv[0]!r}; there are {', '.join(COMMANDS)}")
+    return COMMANDS[argv[0]](argv[1:])
+
+
+def _with_config(config: Any) -> type:
+    """The arguments of `train` together with the fields of one variant's configuration."""
+    overrides = Annotated[type(config), tyro.conf.arg(name="")]
+    combined = make_dataclass("Arguments", [("config", overrides, config)], bases=(TrainArguments,), frozen=True)
+    combined.__doc__ = TrainArguments.__doc__
+    return combined
+
+
+def _show_table(experiment: Experiment, records: list[dict[str, Any]], title: str, seeds: int | None = None) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140  # A log has no width of its own; do not fold the table into 80 columns.
+    console.print(comparison(experiment, records, seeds).rich(title))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Data: series and their features; the embedded series."""

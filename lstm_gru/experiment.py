@@ -1,0 +1,106 @@
+"""An experiment: a typed Python file that carries its source, its variants, and the numbers to compare with.
+
+Experiments live in the checkout's ``experiments/`` folder, one file each with one `Experiment` named
+``EXPERIMENT``; adding a baseline is adding a file. They are not part of the installed package.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from lstm_gru.errors import InputError
+from lstm_gru.task import Task
+
+Scores = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One comparison.
+
+    Attributes:
+      name: the file's name.
+      title: one line: what is measured.
+      data: one line: which data, and where they come from.
+      reproduces: one line: whose published result or protocol.
+      minutes: wall minutes of one seed of all variants on two cores.
+      variants: name to configuration, a frozen dataclass with a `TrainConfig` named ``train``.
+      folds: ``(config, settings) -> {fold: Task}``; each fold is trained on its own, one after the other.
+      score: ``{fold: run directory} -> {score: value}`` of a finished run.
+      scores: score to its heading, in the table's order; the first one ranks. All are better when smaller.
+      baselines: ``() -> {name: {score: value}}``, the trivial ones, computed.
+      published: name to ``{score: value}``, with the source in the name; never measured here.
+      notes: sentences under the table: protocol, selection, what to hold against the numbers.
+      smoke: ``(config) -> config`` that takes seconds and exercises everything.
+      smoke_folds: how many folds a smoke run trains.
+    """
+
+    name: str
+    title: str
+    data: str
+    reproduces: str
+    minutes: float
+    variants: Mapping[str, Any]
+    folds: Callable[[Any, Mapping[str, Any]], Mapping[str, Task]]
+    score: Callable[[Mapping[str, Path]], Scores]
+    scores: Mapping[str, str]
+    baselines: Callable[[], Mapping[str, Scores]]
+    published: Mapping[str, Scores]
+    notes: tuple[str, ...]
+    smoke: Callable[[Any], Any]
+    smoke_folds: int = 1
+
+    def config(self, variant: str) -> Any:
+        """Return a variant's configuration.
+
+        Raises:
+          InputError: naming the variants there are.
+        """
+        if variant not in self.variants:
+            raise InputError(f"{self.name}: no variant {variant!r}; there are {', '.join(self.variants)}")
+        return self.variants[variant]
+
+
+def experiments_directory() -> Path:
+    """Return the checkout's ``experiments/``.
+
+    Raises:
+      InputError: when the package runs outside a checkout.
+    """
+    directory = Path(__file__).resolve().parent.parent / "experiments"
+    if not (directory.parent / "pyproject.toml").is_file() or not directory.is_dir():
+        raise InputError(
+            "experiments are not part of the installed package; clone the repository and "
+            "install it with 'pip install --editable .' to run them"
+        )
+    return directory
+
+
+def experiment_names() -> list[str]:
+    """Return the names of all experiments, sorted."""
+    return sorted(path.stem for path in experiments_directory().glob("[a-z]*.py"))
+
+
+def load_experiment(name: str) -> Experiment:
+    """Return an experiment by its name.
+
+    Raises:
+      InputError: naming the experiments there are.
+    """
+    if name not in experiment_names():
+        raise InputError(f"no experiment {name!r}; there are {', '.join(experiment_names())}")
+    return _load(experiments_directory() / f"{name}.py").EXPERIMENT
+
+
+def _load(path: Path) -> ModuleType:
+    qualified = f"lstm_gru_experiments.{path.stem}"
+    if qualified not in sys.modules:
+        spec = importlib.util.spec_from_file_location(qualified, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[qualified] = module
+        spec.loader.exec_module(module)
+    return sys.modules[qualified]

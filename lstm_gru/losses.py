@@ -1,0 +1,23 @@
+"""Losses as (sum, weight), so that padding and missing values never count and the division comes once, last."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def huber(prediction: jax.Array, target: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the weighted sum of Huber's loss with δ = 1, and the sum of weights.
+
+    Equation: ``½ e²`` for ``|e| ≤ 1``, else ``|e| - ½``. Source: Huber 1964.
+
+    Args:
+      prediction: any shape.
+      target: the same shape; any finite value where the weight is 0.
+      weight: the same shape, 0 where nothing was observed.
+    """
+    return jnp.sum(weight * optax.losses.huber_loss(prediction, target, delta=1.0)), jnp.sum(weight)
+
+
+def squared(prediction: jax.Array, target: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the weighted sum of squared errors, and the sum of weights; arguments as for `huber`."""
+    return jnp.sum(weight * jnp.square(prediction - target)), jnp.sum(weight)

@@ -1,0 +1,44 @@
+"""What the training loop knows of a task: a tuple of functions.
+
+The loop (`lstm_gru.training.loop.fit`) is the same for forecasting, translation, tagging and the synthetic
+tasks; adding a task is one file in `lstm_gru/tasks/` that returns a `Task`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+
+Params = Any
+Batch = Any
+Split = Literal["valid", "test"]
+SumAndWeight = tuple[jax.Array, jax.Array]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as pure functions, and what its checkpoints are chosen by.
+
+    Attributes:
+      init: ``key -> params``.
+      batch: ``step -> pytree of NumPy arrays``; a pure function of (seed, step), few distinct shapes.
+      loss: ``(params, batch, key) -> ((sum, weight), {metric: (sum, weight)})``; pure. Tasks that differ
+        only in data share one function object, and so one compiled step.
+      evaluate: ``(params, split) -> {metric: value}`` on the host; may decode. The loop calls it with
+        ``valid`` while training and once with ``test`` at the end.
+      selects: the validation metric by which the best checkpoint is kept, as ``("valid_rmse", "min")``;
+        None keeps the last, for tasks without a validation split.
+      finish: ``(params, run_dir)``; writes predictions and plots.
+      settings: everything that determines the task, as plain JSON values, checksums of data included;
+        a run directory belongs to one such description.
+    """
+
+    init: Callable[[jax.Array], Params]
+    batch: Callable[[int], Batch]
+    loss: Callable[[Params, Batch, jax.Array], tuple[SumAndWeight, dict[str, SumAndWeight]]]
+    evaluate: Callable[[Params, Split], dict[str, float]]
+    selects: tuple[str, Literal["min", "max"]] | None = None
+    finish: Callable[[Params, Path], None] = lambda params, run_dir: None
+    settings: Mapping[str, Any] = field(default_factory=dict)

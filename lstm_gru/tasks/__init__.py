@@ -1,0 +1,1 @@
+"""Tasks for the common loop, one file each."""
