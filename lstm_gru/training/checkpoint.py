@@ -48,11 +48,11 @@ class Checkpoints:
         return max((saved.step for saved in self._checkpointer.checkpoints), default=None)
 
     def best(self) -> int | None:
-        """Return the step with the best validation metric (the earliest of equals); without a metric the newest."""
+        """Return the step that is best on validation, as Orbax the latest of equals; the newest without a metric."""
         if not self._selects:
             return self.latest()
-        saved = sorted(self._checkpointer.checkpoints, key=lambda checkpoint: checkpoint.step)
-        return max(saved, key=lambda checkpoint: self._goodness(checkpoint.metrics)).step if saved else None
+        ranked = ((self._goodness(saved.metrics), saved.step) for saved in self._checkpointer.checkpoints)
+        return max(ranked, default=(None, None))[1]
 
     def load(self, step: int, like: Any) -> Any:
         """Return the state of a step, with the structure, shapes, types and devices of ``like``."""

@@ -142,7 +142,7 @@ def compiled_update(loss: Callable[..., Any], config: TrainConfig) -> Callable[.
         report = {
             "loss": value,
             **{name: _mean(*pair) for name, pair in metrics.items()},
-            "gradient_norm": optax.global_norm(gradient),
+            "gradient_norm": optax.tree.norm(gradient),
         }
         return TrainState(params, optimizer_state, state.step + 1), report
 

@@ -1,0 +1,178 @@
+"""The command line: what it prints, what it refuses, and in which words."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from lstm_gru import cli, reproduce
+from lstm_gru.experiment import experiment_names, load_experiment
+from lstm_gru.report.tables import comparison
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Commands run in an empty directory and find the checkout all the same."""
+    monkeypatch.chdir(tmp_path)
+
+
+def refused(argv, capsys):
+    """The one sentence with which a command refuses."""
+    assert cli.main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_list_shows_every_experiment_with_its_facts(capsys):
+    assert cli.main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for name in experiment_names():
+        experiment = load_experiment(name)
+        for fact in (name, experiment.data, experiment.reproduces, f"{experiment.minutes:g} a seed"):
+            assert fact in printed
+
+
+@pytest.mark.parametrize("argv", [["--help"], *([name, "--help"] for name in cli.COMMANDS)])
+def test_help_of_every_command_reads(argv, capsys):
+    with contextlib.suppress(SystemExit):  # The parser ends the program after its help.
+        assert cli.main(argv) == 0
+    assert "lstm-gru" in capsys.readouterr().out
+
+
+def test_train_help_lists_the_fields_with_the_defaults_of_the_variant(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "page_views", "--variant", "lstm", "--help"])
+    printed = capsys.readouterr().out
+    assert "--model.features INT" in printed
+    assert "(default: 21)" in printed
+    assert "--train.learning-rate" in printed
+    assert "--train.seed" not in printed
+
+
+def test_unknown_experiment_variant_and_field_list_the_valid_ones(capsys):
+    assert "no experiment 'page_view'; there are page_views" in refused(["train", "page_view"], capsys)
+    assert "there are page_views" in refused(["reproduce", "x"], capsys)
+    assert "no variant 'lstn'; there are rnn, lstm, gru" in refused(
+        ["train", "page_views", "--variant", "lstn"], capsys
+    )
+    message = refused(["train", "page_views", "--train.stepz", "3"], capsys)
+    assert "no option '--train.stepz'; there are --variant" in message
+    assert "--train.steps" in message
+    assert "no command 'trian'; there are list, train" in refused(["trian"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--train.steps", "0"], ("steps = 0", "at least 1")),
+        (["--model.dropout", "1"], ("dropout = 1.0", "at least 0 and below 1")),
+        (["--model.cell", "lstn"], ("cell = 'lstn'", "rnn, lstm, gru")),
+        (["--seed", "-1"], ("seed = -1", "at least 0")),
+        (["--windows.lookback", "four"], ("--windows.lookback", "four")),
+    ],
+)
+def test_values_out_of_range_name_field_and_range(options, words, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["train", "page_views", *options])
+    assert end.value.code == 2
+    message = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert all(word in message for word in words)
+
+
+def test_smoke_runs_are_not_recorded(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["reproduce", "page_views", "--smoke", "--record"])
+    assert end.value.code == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
+def test_an_unwritable_run_directory_is_refused(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    message = refused(["train", "page_views", "--run-dir", "file/run"], capsys)
+    assert "cannot write the run directory" in message
+
+
+def test_outside_a_checkout_experiments_are_explained(monkeypatch, capsys, tmp_path):
+    from lstm_gru import experiment
+
+    monkeypatch.setattr(experiment, "__file__", str(tmp_path / "site" / "lstm_gru" / "experiment.py"))
+    assert "clone the repository" in refused(["list"], capsys)
+
+
+SMALL = ["--train.steps", "2", "--train.evaluate-every", "1", "--train.warmup-steps", "0", "--model.features", "2"]
+
+
+def test_train_writes_a_run_and_refuses_another_configuration_in_it(tmp_path, capsys, monkeypatch):
+    whole = load_experiment("page_views")
+    first = lambda config, settings: dict(list(whole.folds(config, settings).items())[:1])  # noqa: E731
+    monkeypatch.setattr(reproduce, "load_experiment", lambda name: replaced(whole, folds=first))
+    argv = ["train", "page_views", "--variant", "gru", "--seed", "3", *SMALL]
+    assert cli.main(argv) == 0
+    run = tmp_path / "runs" / "page_views" / "gru" / "seed-3"
+    assert str(run.relative_to(tmp_path)) in capsys.readouterr().out
+    fold = run / "cutoff-2010-02-15"
+    assert {path.name for path in fold.iterdir()} == {
+        "config.json", "manifest.json", "metrics.jsonl", "checkpoints", "forecast.csv", "scores.json",
+    }  # fmt: skip
+    config = json.loads((fold / "config.json").read_text())
+    assert config["task"]["model"]["features"] == 2
+    assert config["train"]["seed"] == 3
+    record = json.loads((run / "record.json").read_text())
+    assert record["scores"]["rmse"] > 0
+    assert cli.main(argv) == 0  # Reads the finished run.
+    assert json.loads((run / "record.json").read_text()) == record
+    message = refused([*argv, "--model.depth", "2"], capsys)
+    assert "task.model.depth = 1 there, 2 asked" in message
+
+
+def replaced(experiment, **changes):
+    return type(experiment)(**{**vars(experiment), **changes})
+
+
+def test_reproduce_smoke_runs_everything_in_two_processes(tmp_path):
+    """The whole path of the README's first command, in its smallest form, as a user starts it."""
+    command = [sys.executable, "-m", "lstm_gru.cli", "reproduce", "page_views"]
+    done = subprocess.run(
+        [*command, "--smoke", "--seeds", "1", "--jobs", "2"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    for words in ("recorded in experiments/results", "this machine", "Prophet (its documentation), published"):
+        assert words in done.stdout
+    experiment = load_experiment("page_views")
+    for variant in experiment.variants:
+        assert f"runs/smoke/page_views/{variant}/seed-0" in done.stdout
+        assert (tmp_path / "runs/smoke/page_views" / variant / "seed-0/record.json").is_file()
+
+
+def test_records_are_written_once_and_never_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "results_directory", lambda: tmp_path / "results")
+    record = {"experiment": "page_views", "variant": "gru", "seed": 1, "scores": {"rmse": 1.0}}
+    trivial = {"experiment": "page_views", "baseline": "last week", "scores": {"rmse": 2.0}}
+    assert reproduce.keep(record)
+    assert reproduce.keep(trivial)
+    assert not reproduce.keep({**record, "scores": {"rmse": 0.0}})
+    assert [r["scores"]["rmse"] for r in reproduce.recorded("page_views")] == [2.0, 1.0]
+
+
+def test_table_keeps_trivial_published_and_measured_apart():
+    experiment = load_experiment("page_views")
+    scores = dict(rmse=0.5, rmse_37_days=0.25, rmse_365_days=1.0)
+    runs = [
+        dict(variant="gru", seed=seed, parameters=3000, minutes=0.5, scores={**scores, "rmse": rmse})
+        for seed, rmse in enumerate((0.5, 0.7))
+    ]
+    table = comparison(experiment, [*runs, dict(baseline="ridge", scores=scores)], seeds=3)
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["ridge (trivial)"][:3] == ("0.500", "0.250", "1.000")
+    assert rows["Prophet (its documentation), published"][:3] == ("–", "0.702", "–")
+    assert rows["gru"] == ("0.600 ± 0.141", "0.250 ± 0.000", "1.000 ± 0.000", "3,000", "0.5", "2 of 3")
+    assert rows["lstm"][-1] == "0 of 3"
+    assert table.markdown().splitlines()[0].startswith("|  | RMSE | RMSE at 37 days |")

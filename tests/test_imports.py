@@ -1,0 +1,87 @@
+"""Imports point down only, and each outside library is known to few files."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "lstm_gru"
+
+# Each room and the rooms it may import from; its own files it may always import.
+BELOW = {
+    "errors": set(),
+    "config": {"errors"},
+    "task": set(),
+    "cells": set(),
+    "recurrent": {"cells"},
+    "layers": {"recurrent", "cells"},
+    "losses": set(),
+    "metrics": set(),
+    "data": {"errors"},
+    "baselines": {"data"},
+    "models": {"layers", "cells", "config", "errors"},
+    "training": {"config", "task", "errors"},
+    "tasks": {"models", "data", "losses", "metrics", "config", "task", "errors"},
+    "experiment": {"task", "errors"},
+    "reproduce": {"experiment", "training"},
+    "report": {"reproduce", "experiment", "training", "errors"},
+    "cli": {"report", "reproduce", "experiment", "config", "errors"},
+    "experiments": {"experiment", "tasks", "task", "models", "data", "baselines", "metrics", "config", "cli"},
+}
+ONLY_IN = {
+    "flax": {"models"},
+    "orbax": {"training/checkpoint.py"},
+    "optax": {"training/loop.py", "losses.py"},
+    "tyro": {"cli.py", "config.py"},
+    "rich": {"cli.py", "training/progress.py", "report/tables.py"},
+}
+
+files = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "experiments").glob("*.py")])
+named = pytest.mark.parametrize("path", files, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def room(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0] if parts[0] == "experiments" else parts[1]
+
+
+def imported(path):
+    """All modules a file imports, wherever the statement stands, names from packages included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            whole = node.module == "lstm_gru"
+            yield from (f"lstm_gru.{alias.name}" for alias in node.names) if whole else (node.module,)
+
+
+@named
+def test_imports_point_down(path):
+    if path.stem == "__init__" and path.parent == PACKAGE:
+        assert not list(imported(path))
+        return
+    here = room(path)
+    assert here in BELOW, f"{path.name}: give its room a place in the table above"
+    for module in imported(path):
+        if module.startswith("lstm_gru."):
+            there = module.split(".")[1]
+            assert there == here or there in BELOW[here], f"{here} must not import {there}"
+
+
+@named
+def test_outside_libraries_stay_in_their_files(path):
+    inside = path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.name
+    for module in imported(path):
+        places = ONLY_IN.get(module.split(".")[0])
+        if places is not None:
+            assert inside in places or inside.split("/")[0] in places, f"{module} in {inside}"
+
+
+def test_the_table_has_no_cycle():
+    done = set()
+    while len(done) < len(BELOW):
+        free = {name for name, below in BELOW.items() if name not in done and below <= done}
+        assert free, f"cycle among {set(BELOW) - done}"
+        done |= free

@@ -1,0 +1,236 @@
+"""The common loop: it learns, resumes to the same bits, selects on validation and reads the test split once."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+
+from lstm_gru.config import TrainConfig
+from lstm_gru.training.checkpoint import Checkpoints
+from lstm_gru.training.loop import TrainState, compiled_update, fit, learning_rate, make_optimizer
+from lstm_gru.training.run_directory import RunDirectory
+
+STEPS = 60
+
+
+def lines(directory):
+    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def without_times(directory):
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines(directory)]
+
+
+def saved_state(directory, task, config):
+    """The state of the newest checkpoint."""
+    params = task.init(jax.random.key(0))
+    like = TrainState(params, make_optimizer(config).init(params), jnp.zeros((), jnp.int32))
+    with Checkpoints(directory / "checkpoints", task.selects) as checkpoints:
+        return checkpoints.load(checkpoints.latest(), like)
+
+
+def test_learns_the_line(tmp_path):
+    fitted = fit(tiny.line(), tiny.settings(300, evaluate_every=100), tmp_path, plain=True)
+    assert fitted.scores["test"]["rmse"] < 0.15
+    losses = [line["loss"] for line in lines(tmp_path) if "loss" in line]
+    assert np.mean(losses[-20:]) < np.mean(losses[:20])
+
+
+def test_killed_at_random_and_started_again_ends_in_the_same_bits(tmp_path):
+    straight = tiny.train(tmp_path / "straight", STEPS)
+    killed = tmp_path / "killed"
+    command = [sys.executable, str(Path(__file__).parent / "tiny.py"), str(killed), str(STEPS)]
+    chance = random.Random(0)
+    for _ in range(2):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        target = chance.randrange(10, STEPS - 10)
+        while process.poll() is None and not reached(killed, target):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    resumed = tiny.train(killed, STEPS)
+    chex.assert_trees_all_equal(resumed.params, straight.params)
+    task, config = tiny.line(), tiny.settings(STEPS)
+    states = (saved_state(directory, task, config) for directory in (killed, tmp_path / "straight"))
+    chex.assert_trees_all_equal(*states)
+    assert without_times(killed) == without_times(tmp_path / "straight")
+    assert resumed.scores["test"] == straight.scores["test"]
+
+
+def reached(directory, step):
+    metrics = directory / "metrics.jsonl"
+    return metrics.exists() and f'{{"step": {step},' in metrics.read_text()
+
+
+def test_metrics_have_every_step_once_after_a_stop(tmp_path):
+    class Stop(Exception):
+        pass
+
+    task = tiny.line()
+
+    def stops(step):
+        if step == 23:
+            raise Stop
+        return task.batch(step)
+
+    broken = tiny.Task(**{**vars(task), "batch": stops})
+    with pytest.raises(Stop):
+        fit(broken, tiny.settings(STEPS), tmp_path, plain=True)
+    assert lines(tmp_path)[-1]["step"] == 23  # Three steps beyond the newest checkpoint, which are run again.
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 24, "lo')  # As a kill in the middle of a write leaves it.
+    fit(task, tiny.settings(STEPS), tmp_path, plain=True)
+    assert [line["step"] for line in lines(tmp_path) if "loss" in line] == list(range(1, STEPS + 1))
+    seconds = [line["seconds"] for line in lines(tmp_path) if "seconds" in line]
+    assert seconds == sorted(seconds)
+
+
+def test_a_finished_run_is_read_not_trained_again(tmp_path):
+    first = tiny.train(tmp_path, STEPS)
+    evaluations, finished = [], []
+    again = fit(tiny.line(evaluations=evaluations, finished=finished), tiny.settings(STEPS), tmp_path, plain=True)
+    assert (evaluations, finished) == ([], [])
+    chex.assert_trees_all_equal(again, first)
+
+
+def test_the_test_split_is_read_once(tmp_path):
+    evaluations, finished = [], []
+    fit(tiny.line(evaluations=evaluations, finished=finished), tiny.settings(20), tmp_path, plain=True)
+    assert evaluations == ["valid"] * 4 + ["test"]
+    assert finished == [tmp_path]
+
+
+def task_with_scores(values, selects):
+    """A task whose validation scores are given, so that the best step is known."""
+    task, given = tiny.line(selects=selects), iter(values)
+
+    def evaluate(params, split):
+        return {"rmse": next(given) if split == "valid" else float(params["w"][0, 0])}
+
+    return tiny.Task(**{**vars(task), "evaluate": evaluate})
+
+
+@pytest.mark.parametrize(
+    ("selects", "best"),
+    [(("valid_rmse", "min"), 10), (("valid_rmse", "max"), 5), (None, 30)],
+)
+def test_best_checkpoint_by_validation_is_kept_and_scored(tmp_path, selects, best):
+    values = [3.0, 1.0, 2.5, 1.5, float("nan"), 2.0]
+    task, config = task_with_scores(values, selects), tiny.settings(30)
+    fitted = fit(task, config, tmp_path, plain=True)
+    assert fitted.scores["best_step"] == best
+    assert fitted.scores["test"]["rmse"] == float(fitted.params["w"][0, 0])
+    kept = {int(path.name) for path in (tmp_path / "checkpoints").iterdir()}
+    assert kept == {best, 20, 25, 30}
+
+
+def test_no_validation_split_means_no_validation(tmp_path):
+    evaluations = []
+    fit(tiny.line(selects=None, evaluations=evaluations), tiny.settings(20), tmp_path, plain=True)
+    assert evaluations == ["test"]
+
+
+def test_another_configuration_is_refused_by_the_fields_that_differ(tmp_path):
+    tiny.train(tmp_path, 10)
+    before = (tmp_path / "config.json").read_text()
+    with pytest.raises(ValueError, match=r"task\.seed = 0 there, 1 asked; train\.steps = 10 there, 20 asked"):
+        fit(tiny.line(seed=1), tiny.settings(20), tmp_path)
+    assert (tmp_path / "config.json").read_text() == before
+
+
+def test_an_unwritable_directory_is_refused_before_anything_is_compiled(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    def never(key):
+        raise AssertionError("initialised although the directory cannot be written")
+
+    task = tiny.Task(**{**vars(tiny.line()), "init": never})
+    with pytest.raises(ValueError, match=r"file/run: cannot write the run directory .*--run-dir"):
+        fit(task, tiny.settings(10), tmp_path / "file" / "run")
+
+
+def test_noise_and_batches_change_with_step_and_seed(tmp_path):
+    tiny.train(tmp_path / "zero", 10)
+    fit(tiny.line(seed=0), tiny.settings(10, seed=1), tmp_path / "one", plain=True)
+    zero, one = ([line["loss"] for line in lines(tmp_path / name) if "loss" in line] for name in ("zero", "one"))
+    assert len({*zero, *one}) == 20
+
+
+def test_update_divides_the_sum_by_the_weight_once():
+    task, config = tiny.line(), tiny.settings(10)
+    params = task.init(jax.random.key(0))
+    batch, key = task.batch(0), jax.random.key(1)
+    half = {**batch, "weight": 0.5 * batch["weight"]}
+    nothing = {**batch, "weight": 0 * batch["weight"]}
+
+    def run(batch):
+        state = TrainState(
+            jax.tree.map(jnp.copy, params), make_optimizer(config).init(params), jnp.zeros((), jnp.int32)
+        )
+        return compiled_update(task.loss, config)(state, batch, key)
+
+    (state, metrics), (half_state, half_metrics) = run(batch), run(half)
+    chex.assert_trees_all_close(state.params, half_state.params, rtol=1e-6)
+    assert metrics["loss"] == pytest.approx(float(half_metrics["loss"]), rel=1e-6)
+    (total, weight), _ = task.loss(params, batch, jax.random.fold_in(key, 0))
+    assert metrics["loss"] == pytest.approx(float(total / weight), rel=1e-6)
+    still, empty = run(nothing)
+    assert float(empty["loss"]) == 0
+    chex.assert_trees_all_equal(still.params, params)
+
+
+def test_learning_rate_warms_up_and_ends_at_zero():
+    config = TrainConfig(steps=100, warmup_steps=10, learning_rate=0.5)
+    schedule = learning_rate(config)
+    assert [float(schedule(step)) for step in (0, 5, 10)] == pytest.approx([0.0, 0.25, 0.5])
+    assert float(schedule(55)) == pytest.approx(0.25)
+    assert float(schedule(100)) == pytest.approx(0.0, abs=1e-7)
+    constant = learning_rate(TrainConfig(steps=100, schedule="constant", learning_rate=0.5))
+    assert float(constant(100)) == 0.5
+
+
+def test_weight_decay_shrinks_matrices_not_biases():
+    config = TrainConfig(weight_decay=0.1, learning_rate=0.01, schedule="constant")
+    params = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
+    optimizer = make_optimizer(config)
+    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+    np.testing.assert_allclose(updates["w"], -0.001 * np.ones((2, 2)), rtol=1e-5)
+    assert not updates["b"].any()
+
+
+def test_gradients_are_clipped_by_their_global_norm():
+    config = TrainConfig(clip_norm=1.0, learning_rate=1.0, schedule="constant")
+    params = {"w": jnp.zeros(2)}
+    optimizer = make_optimizer(config)
+    state = optimizer.init(params)
+    _, state = optimizer.update({"w": jnp.array([30.0, 40.0])}, state, params)
+    mean = state[1][0].mu["w"]  # Adam's first moment saw 0.1 of the clipped gradient.
+    np.testing.assert_allclose(mean, [0.06, 0.08], rtol=1e-5)
+
+
+def test_manifest_names_what_the_numbers_depend_on(tmp_path):
+    RunDirectory(tmp_path, {})
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["versions"]["jax"] == jax.__version__
+    assert manifest["cores"] >= 1
+    assert set(manifest) == {"python", "versions", "platform", "cores", "commit"}
+
+
+def test_progress_is_plain_lines_when_not_on_a_terminal(tmp_path, capfd):
+    tiny.train(tmp_path, 10)
+    printed = capfd.readouterr().err.strip().splitlines()
+    assert len(printed) == 1
+    assert str(tmp_path) in printed[0]
+    assert "step 10/10" in printed[0]
+    assert "steps/s" in printed[0]
+    assert "valid_rmse" in printed[0]
