@@ -115,7 +115,8 @@ def train(argv: list[str]) -> int:
         raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
     directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
     record = execute(Run(experiment.name, variant, arguments.seed, directory), arguments.config)
-    _show_table(experiment, [record], f"{experiment.title} ({variant}, seed {arguments.seed})")
+    for score, heading in experiment.scores.items():
+        print(f"{heading}: {record['scores'][score]:.4f}")
     print(directory)
     return 0
 

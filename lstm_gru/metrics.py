@@ -45,3 +45,51 @@ def rolling_by_horizon(errors: np.ndarray, window: float = 0.1) -> np.ndarray:
         if taken.sum() == needed:
             rolling[h] = taken @ mean[h::-1] / needed
     return rolling
+
+
+def mae(forecast: np.ndarray, observed: np.ndarray) -> float:
+    """Return the mean absolute error over observed points: ``mean |ŷ - y|``; arguments as for `rmse`."""
+    return float(np.nanmean(np.abs(forecast - observed)))
+
+
+def mape(forecast: np.ndarray, observed: np.ndarray) -> float:
+    """Return the mean absolute percentage error as a fraction: ``mean |ŷ - y| / |y|``, points with y = 0 left out."""
+    observed = np.where(observed == 0, np.nan, observed)
+    return float(np.nanmean(np.abs((forecast - observed) / observed)))
+
+
+def smape(forecast: np.ndarray, observed: np.ndarray) -> float:
+    """Return the symmetric mean absolute percentage error between 0 and 2: ``mean 2|ŷ - y| / (|ŷ| + |y|)``.
+
+    The M4 convention without its factor 100; elsewhere the factor 2 is missing and the range 0 to 1. A point at
+    which both are 0 counts as 0.
+    """
+    size = np.abs(forecast) + np.abs(observed)
+    return float(np.nanmean(np.where(size == 0, 0.0, 2 * np.abs(forecast - observed) / np.where(size == 0, 1, size))))
+
+
+def mase_scale(history: np.ndarray, season: int) -> float:
+    """Return the in-sample mean absolute error of repeating the value one season before, the scale of MASE.
+
+    Equation: ``mean |y_t - y_{t-season}|`` over pairs that were both observed. Source: Hyndman & Koehler 2006,
+    equation 4 with a season.
+
+    Args:
+      history: ``[D]`` what was known at the origin; NaN where missing.
+      season: steps.
+    """
+    return float(np.nanmean(np.abs(history[season:] - history[:-season])))
+
+
+def pinball(forecast: np.ndarray, observed: np.ndarray, level: float) -> float:
+    """Return the mean pinball (quantile) loss ``mean max(q·e, (q - 1)·e)`` with ``e = y - ŷ`` at level q.
+
+    Source: Koenker & Bassett 1978.
+    """
+    error = observed - forecast
+    return float(np.nanmean(np.maximum(level * error, (level - 1) * error)))
+
+
+def covered(lower: np.ndarray, upper: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return 1 where the interval holds the observation, 0 where not, NaN where nothing was observed."""
+    return np.where(np.isnan(observed), np.nan, ((lower <= observed) & (observed <= upper)).astype(float))

@@ -47,7 +47,7 @@ class SeasonalView:
         """Return L_days(t - 364); where it has no observation, L_364(t)."""
         return _or(self.mean(t - YEAR - days + 1, t - YEAR), self.level(t, YEAR))
 
-    def same_season(self, t: np.ndarray, h: np.ndarray, *, years: int = 1, around: int = 3) -> np.ndarray:
+    def same_season(self, t: np.ndarray, h: np.ndarray, *, years: int | np.ndarray = 1, around: int = 3) -> np.ndarray:
         """Return the mean of the days d - 364·years ± around that lie up to t; NaN before the series begins."""
         day = t + h - YEAR * years
         near = self.mean(day - around, np.minimum(day + around, t))
@@ -63,14 +63,11 @@ class SeasonalView:
         Equation: ``M(t, h) = mean_k [ mean(d - 364k ± around, up to t) - mean(year k before t) ]``, where
         year k before t is the 364 days up to t - 364(k-1).
         """
-        total, count = np.zeros(np.broadcast(t, h).shape), np.zeros(np.broadcast(t, h).shape)
-        for years in range(1, self.cutoff // YEAR + 2):
-            of_that_year = self.mean(t - YEAR * years + 1, t - YEAR * (years - 1))
-            departure = self.same_season(t, h, years=years, around=around) - of_that_year
-            seen = ~np.isnan(departure)
-            total += np.where(seen, departure, 0.0)
-            count += seen
-        return total / np.maximum(count, 1)
+        years = np.arange(1, self.cutoff // YEAR + 2).reshape(-1, *[1] * np.broadcast(t, h).ndim)
+        of_that_year = self.mean(t - YEAR * years + 1, t - YEAR * (years - 1))
+        departure = self.same_season(t, h, years=years, around=around) - of_that_year
+        seen = ~np.isnan(departure)
+        return np.where(seen, departure, 0.0).sum(0) / np.maximum(seen.sum(0), 1)
 
     def reference(self, t: np.ndarray, h: np.ndarray) -> np.ndarray:
         """Return the seasonal reference ``R(t, h) = L_364(t) + M(t, h)``, in the series' units."""
