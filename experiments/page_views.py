@@ -7,7 +7,8 @@ at least 730 days of history, horizon 365 days; the error on every observed day 
 Run it with ``lstm-gru reproduce page_views`` or ``python experiments/page_views.py``.
 """
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,18 @@ import numpy as np
 
 from lstm_gru import baselines
 from lstm_gru.config import TrainConfig
-from lstm_gru.data.series import page_views
-from lstm_gru.experiment import Experiment, Scores
-from lstm_gru.metrics import rmse, rolling_by_horizon
+from lstm_gru.data.series import DailySeries, page_views
+from lstm_gru.experiment import Experiment, Measured
+from lstm_gru.metrics import covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
 from lstm_gru.models.forecaster import ForecasterConfig
+from lstm_gru.plots import error_by_horizon, learning_curves
 from lstm_gru.task import Task
-from lstm_gru.tasks.forecasting import FORECAST_FILE, ForecastingConfig, forecasting, read_forecast
+from lstm_gru.tasks.forecasting import FAN_FILE, FORECAST_FILE, ForecastingConfig, forecasting, read_forecast
+from lstm_gru.training.run_directory import valid_lines
 
 HORIZON = 365
+WEEK = 7
+PROPHET_AT_37_DAYS = 0.7024
 LAST_CUTOFF = "2015-01-20"
 CUTOFFS = 11
 DAYS_APART = 180
@@ -52,22 +57,15 @@ def folds(config: ForecastingConfig, settings: Mapping[str, Any]) -> dict[str, T
     }
 
 
-def score(run_dirs: Mapping[str, Path]) -> Scores:
+def score(run_dirs: Mapping[str, Path]) -> Measured:
     """Return the scores of the forecasts that the folds wrote, pooled over cutoffs."""
-    pairs = [read_forecast(path / FORECAST_FILE) for path in run_dirs.values()]
-    observed, forecast = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
-    return _scores(forecast, observed)
+    forecasts = {fold: read_forecast(path / FORECAST_FILE) for fold, path in run_dirs.items()}
+    bounds = [np.stack([f.lower, f.centre, f.upper], axis=-1) for f in forecasts.values()]
+    return _measure(np.stack(bounds), [fold.removeprefix("cutoff-") for fold in forecasts])
 
 
-def _scores(forecast: np.ndarray, observed: np.ndarray) -> Scores:
-    rolling = np.sqrt(rolling_by_horizon((forecast - observed) ** 2))
-    return {"rmse": rmse(forecast, observed), "rmse_37_days": rolling[36], "rmse_365_days": rolling[364]}
-
-
-def trivial() -> dict[str, Scores]:
+def trivial() -> dict[str, Measured]:
     """Return the scores of the forecasts that need no network."""
-    series = page_views()
-    observed = np.stack([series.values[cutoff + 1 : cutoff + 1 + HORIZON] for cutoff in cutoffs()])
     rules = {
         "last value": baselines.last_value,
         "last week": baselines.last_week,
@@ -75,10 +73,103 @@ def trivial() -> dict[str, Scores]:
         "mean of past years": baselines.past_years,
         "ridge": baselines.ridge,
     }
-    return {
-        name: _scores(np.stack([rule(series, cutoff, HORIZON) for cutoff in cutoffs()]), observed)
-        for name, rule in rules.items()
+    return {name: _measure(_at_all_cutoffs(rule)) for name, rule in rules.items()}
+
+
+def peers() -> dict[str, Measured]:
+    """Return Prophet's scores where it is installed."""
+    version = baselines.prophet_version()
+    return {f"Prophet {version}": _measure(_at_all_cutoffs(baselines.prophet))} if version else {}
+
+
+def _at_all_cutoffs(rule: Callable[[DailySeries, int, int], np.ndarray]) -> np.ndarray:
+    return np.stack([rule(page_views(), cutoff, HORIZON) for cutoff in cutoffs()])
+
+
+def _measure(predicted: np.ndarray, dates: Sequence[str] | None = None) -> Measured:
+    """Score forecasts ``[C, 365]``, or with bounds ``[C, 365, 3]``, made at all cutoffs or at those of ``dates``."""
+    series = page_views()
+    chosen = cutoffs() if dates is None else [series.index(date) for date in dates]
+    observed = np.stack([series.values[cutoff + 1 : cutoff + 1 + HORIZON] for cutoff in chosen])
+    lower, centre, upper = np.moveaxis(predicted, -1, 0) if predicted.ndim == 3 else (None, predicted, None)
+    rolling = np.sqrt(rolling_by_horizon((centre - observed) ** 2))
+    scales = np.array([mase_scale(series.values[: cutoff + 1], WEEK) for cutoff in chosen])[:, None]
+    scores = {
+        "rmse": rmse(centre, observed),
+        "rmse_37_days": float(rolling[36]),
+        "rmse_365_days": float(rolling[-1]),
+        "mae": mae(centre, observed),
+        "mape": mape(centre, observed),
+        "smape": smape(centre, observed),
+        "mase": mae(centre / scales, observed / scales),
     }
+    if lower is not None:
+        inside = covered(lower, upper, observed)
+        scores["pinball"] = (pinball(lower, observed, 0.1) + pinball(upper, observed, 0.9)) / 2
+        scores["coverage"] = float(np.nanmean(inside))
+        scores["coverage_37_days"] = float(rolling_by_horizon(inside)[36])
+    squared = (centre - observed) ** 2
+    folds = {
+        f"cutoff-{series.date(cutoff)}": (float(np.nansum(row)), int(np.sum(~np.isnan(row))))
+        for cutoff, row in zip(chosen, squared, strict=True)
+    }
+    return Measured(scores, folds)
+
+
+def plots(runs: Mapping[str, Mapping[int, Mapping[str, Path]]], directory: Path) -> dict[str, str]:
+    """Draw the last forecast of each cell's first seed, the error by horizon and the learning curves."""
+    captions = {}
+    for variant, seeds in runs.items():
+        source = next(iter(seeds.values()))[f"cutoff-{LAST_CUTOFF}"] / FAN_FILE
+        name = f"page_views-forecast-{variant}.png"
+        shutil.copyfile(source, directory / name)
+        captions[name] = f"The last of eleven forecasts, {variant.upper()}, with its 80 % interval"
+    _plot_horizons(runs, directory / "page_views-error_by_horizon.png")
+    captions["page_views-error_by_horizon.png"] = (
+        "Error by horizon, as Prophet averages it (nearest 10 % of the points)"
+    )
+    _plot_learning(runs, directory / "page_views-learning_curves.png")
+    captions["page_views-learning_curves.png"] = "Error on the held-out year of each cutoff while training"
+    return captions
+
+
+def _plot_horizons(runs: Mapping[str, Mapping[int, Mapping[str, Path]]], path: Path) -> None:
+    observed = np.stack([page_views().values[c + 1 : c + 1 + HORIZON] for c in cutoffs()])
+
+    def by_horizon(centre: np.ndarray) -> np.ndarray:
+        return np.sqrt(rolling_by_horizon((centre - observed) ** 2))
+
+    curves = {}
+    for name in ("last_year", "past_years", "ridge"):
+        curves[name.replace("_", " ")] = (by_horizon(_at_all_cutoffs(getattr(baselines, name))), "trivial")
+    for variant, seeds in runs.items():
+        centres = [np.stack([read_forecast(p / FORECAST_FILE).centre for p in f.values()]) for f in seeds.values()]
+        errors = np.stack([by_horizon(centre) for centre in centres])
+        spread = errors.std(0, ddof=1) if len(errors) > 1 else None
+        curves[variant.upper()] = (errors.mean(0), "measured", spread)
+    error_by_horizon(
+        path,
+        title="Error of a year-ahead forecast, by how far ahead it looks",
+        error_label="RMSE (log views a day)",
+        horizons=np.arange(1, HORIZON + 1),
+        curves=curves,
+        points=[("Prophet, its documentation", 37, PROPHET_AT_37_DAYS)],
+    )
+
+
+def _plot_learning(runs: Mapping[str, Mapping[int, Mapping[str, Path]]], path: Path) -> None:
+    curves = {}
+    for variant, seeds in runs.items():
+        lines = [[valid_lines(fold) for fold in folds.values()] for folds in seeds.values()]
+        steps = np.array([line["step"] for line in lines[0][0]])
+        values = [np.mean([[line["valid_rmse"] for line in fold] for fold in folds], axis=0) for folds in lines]
+        curves[variant.upper()] = (steps, np.array(values))
+    learning_curves(
+        path,
+        title="Learning curves: mean over the eleven cutoffs",
+        value_label="RMSE on the held-out year",
+        curves=curves,
+    )
 
 
 EXPERIMENT = Experiment(
@@ -89,10 +180,30 @@ EXPERIMENT = Experiment(
     minutes=1.5,
     variants=VARIANTS,
     folds=folds,
+    learning_rates=(1e-3, 3e-3, 1e-2),
     score=score,
-    scores={"rmse": "RMSE", "rmse_37_days": "RMSE at 37 days", "rmse_365_days": "RMSE at 365 days"},
+    scores={
+        "rmse": "RMSE",
+        "rmse_37_days": "RMSE at 37 days",
+        "rmse_365_days": "RMSE at 365 days",
+        "mae": "MAE",
+        "mape": "MAPE",
+        "smape": "sMAPE (0-2)",
+        "mase": "MASE (season 7)",
+        "pinball": "pinball (10, 90 %)",
+        "coverage": "coverage of 80 %",
+        "coverage_37_days": "coverage at 37 days",
+    },
+    headline=("rmse", "rmse_37_days", "rmse_365_days", "coverage", "coverage_37_days"),
     baselines=trivial,
-    published={"Prophet (its documentation)": {"rmse_37_days": 0.7024}},
+    peers=peers,
+    published={
+        "Prophet (its documentation, at 37 days)": {
+            "rmse_37_days": PROPHET_AT_37_DAYS,
+            "coverage_37_days": 0.677,
+        }
+    },
+    plots=plots,
     notes=(
         "Errors of log views on the 3,988 observed days after 11 cutoffs; the figures at 37 and at 365 days are "
         "Prophet's rolling mean over the nearest 10 % of the points up to that horizon.",
@@ -100,6 +211,7 @@ EXPERIMENT = Experiment(
         "cutoff is seen. Since cutoffs are 180 days apart, the held-out year of one cutoff is the test year of an "
         "earlier one; the features and the settings shared by all cells were found with both in view, so the "
         "distance to Prophet is to be read with that in mind, the distances between cells are not affected.",
+        "The 80 % interval is calibrated on the held-out year; coverage is the share of observed days inside it.",
         "Ridge reads the same features of the target day as the networks' linear part; what the networks add is "
         "the recurrent part, which reads the last 28 days.",
     ),

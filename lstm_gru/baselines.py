@@ -4,6 +4,9 @@ Each is a function ``(series, cutoff, horizon) -> [horizon]`` that reads nothing
 series' units.
 """
 
+import logging
+from importlib.metadata import PackageNotFoundError, version
+
 import numpy as np
 
 from lstm_gru.data.seasonal import YEAR, SeasonalView
@@ -56,6 +59,32 @@ def ridge(series: DailySeries, cutoff: int, horizon: int, *, penalty: float = 0.
     last = np.array([cutoff])
     new = (view.known(last, horizons) - mean) / deviation
     return new @ weights + centre + view.reference(last, horizons)
+
+
+def prophet(series: DailySeries, cutoff: int, horizon: int) -> np.ndarray:
+    """Return Prophet's forecast with its 80 % interval, ``[horizon, 3]``, with the package's default settings.
+
+    Source: Taylor & Letham 2018, "Forecasting at Scale". Needs the optional package ``prophet``.
+    """
+    for name in ("prophet", "prophet.plot", "cmdstanpy"):  # They report progress, and that plotly is missing.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    import pandas
+    from prophet import Prophet
+
+    days = np.arange(cutoff + 1)
+    history = pandas.DataFrame({"ds": series.date(days), "y": series.values[days]}).dropna()
+    future = pandas.DataFrame({"ds": series.date(np.arange(cutoff + 1, cutoff + 1 + horizon))})
+    np.random.seed(0)  # noqa: NPY002  Prophet samples its interval from NumPy's global generator.
+    predicted = Prophet().fit(history).predict(future)
+    return predicted[["yhat_lower", "yhat", "yhat_upper"]].to_numpy()
+
+
+def prophet_version() -> str | None:
+    """Return the installed version of Prophet, or None."""
+    try:
+        return version("prophet")
+    except PackageNotFoundError:
+        return None
 
 
 def _carried_forward(series: DailySeries, cutoff: int) -> np.ndarray:

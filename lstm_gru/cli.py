@@ -1,4 +1,4 @@
-"""The command line: ``lstm-gru list | train | reproduce | report``.
+"""The command line: ``lstm-gru list | train | reproduce | tune | evaluate | report``.
 
 Bad input ends in one sentence on standard error and exit code 2.
 """
@@ -15,9 +15,21 @@ from rich.console import Console
 from lstm_gru.config import flatten, require
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, load_experiment
-from lstm_gru.report.readme import readme_path, update_readme
-from lstm_gru.report.tables import comparison
-from lstm_gru.reproduce import Run, execute, execute_all, keep, recorded, run_directory, trivial_records
+from lstm_gru.report.documents import update_documents
+from lstm_gru.report.tables import comparison, rates_table
+from lstm_gru.reproduce import (
+    Run,
+    choose_rates,
+    chosen_on_validation,
+    computed_records,
+    draw,
+    execute,
+    execute_all,
+    keep,
+    recorded,
+    run_directory,
+)
+from lstm_gru.reproduce import evaluate as evaluate_run
 
 RUNS = Path("runs")
 HELP = ("--help", "-h")
@@ -67,6 +79,32 @@ class ReproduceArguments:
             raise InputError("--record and --smoke exclude each other: numbers of a smoke run mean nothing")
 
 
+@dataclass(frozen=True)
+class TuneArguments:
+    """Train every variant at every learning rate of the experiment's grid with seed 0, and compare on validation."""
+
+    experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
+    """One of `lstm-gru list`."""
+    jobs: int = 1
+    """Runs side by side, each in a process pinned to one core."""
+    record: bool = False
+    """Also write the validation errors under experiments/results, unless they are there already."""
+    runs: Path = RUNS
+    """Directory of all runs."""
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        require(self, "jobs", low=1)
+
+
+@dataclass(frozen=True)
+class EvaluateArguments:
+    """Score a finished run again from its directory, and compare with what was recorded in it."""
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The directory of one seed, as runs/page_views/lstm/seed-0."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
@@ -114,7 +152,7 @@ def train(argv: list[str]) -> int:
         valid = ", ".join("--" + name.replace("_", "-") for name in names)
         raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
     directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
-    record = execute(Run(experiment.name, variant, arguments.seed, directory), arguments.config)
+    record = execute(Run(experiment.name, variant, arguments.seed, directory, arguments.config))
     for score, heading in experiment.scores.items():
         print(f"{heading}: {record['scores'][score]:.4f}")
     print(directory)
@@ -131,10 +169,13 @@ def reproduce(argv: list[str]) -> int:
         for seed in range(arguments.seeds)
         for v in experiment.variants
     ]
-    records = list(execute_all(runs, arguments.jobs)) + trivial_records(experiment)
+    records = list(execute_all(runs, arguments.jobs)) + computed_records(experiment)
+    for seed in range(arguments.seeds):
+        records.append(chosen_on_validation(run for run in runs if run.seed == seed))
     if arguments.record:
         for record in records:
             keep(record)
+        draw(runs)
     _show_table(experiment, recorded(experiment.name), f"{experiment.title}: recorded in experiments/results")
     suffix = " (smoke run: the numbers mean nothing)" if arguments.smoke else ""
     _show_table(experiment, records, f"{experiment.title}: this machine{suffix}", arguments.seeds)
@@ -142,10 +183,34 @@ def reproduce(argv: list[str]) -> int:
     return 0
 
 
+def tune(argv: list[str]) -> int:
+    """Train every variant at every learning rate of the experiment's grid with seed 0; compare on validation."""
+    arguments = tyro.cli(TuneArguments, args=argv, prog="lstm-gru tune")
+    experiment = load_experiment(arguments.experiment)
+    record = choose_rates(experiment, arguments.runs, arguments.jobs)
+    if arguments.record:
+        keep(record)
+    _console().print(rates_table(record).rich(f"{experiment.title}: learning rates on validation"))
+    return 0
+
+
+def evaluate(argv: list[str]) -> int:
+    """Score a finished run again from its directory, and compare with what was recorded in it."""
+    arguments = tyro.cli(EvaluateArguments, args=argv, prog="lstm-gru evaluate")
+    record, again = evaluate_run(arguments.run)
+    experiment = load_experiment(record["experiment"])
+    print(f"{experiment.title} ({record['variant']}, seed {record['seed']})")
+    for score, heading in experiment.scores.items():
+        value, before = again["scores"][score], record["scores"][score]
+        print(f"  {heading:<22} {value:.4f}" + ("" if value == before else f"  (recorded in the run: {before:.4f})"))
+    return 0
+
+
 def report(argv: list[str]) -> int:
-    """Make the README's tables anew from the recorded results."""
+    """Make the README's tables and experiments/RESULTS.md anew from the recorded results."""
     tyro.cli(_Nothing, args=argv, prog="lstm-gru report", description=report.__doc__)
-    print(f"{readme_path()}: {'written' if update_readme() else 'up to date'}")
+    for path, changed in update_documents().items():
+        print(f"{path}: {'written' if changed else 'up to date'}")
     return 0
 
 
@@ -153,6 +218,8 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "list": list_experiments,
     "train": train,
     "reproduce": reproduce,
+    "tune": tune,
+    "evaluate": evaluate,
     "report": report,
 }
 
@@ -183,10 +250,14 @@ def _with_config(config: Any) -> type:
 
 
 def _show_table(experiment: Experiment, records: list[dict[str, Any]], title: str, seeds: int | None = None) -> None:
+    _console().print(comparison(experiment, records, seeds).rich(title))
+
+
+def _console() -> Console:
     console = Console()
     if not console.is_terminal:
-        console.width = 140  # A log has no width of its own; do not fold the table into 80 columns.
-    console.print(comparison(experiment, records, seeds).rich(title))
+        console.width = 160  # A log has no width of its own; do not fold the table into 80 columns.
+    return console
 
 
 if __name__ == "__main__":

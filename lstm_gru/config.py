@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Literal, get_type_hints
 
 import tyro
 
@@ -97,3 +97,25 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from flatten(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
+
+
+def from_settings(kind: type, settings: Mapping[str, Any]) -> Any:
+    """Return a configuration from the nested mapping that `dataclasses.asdict` makes of it.
+
+    Args:
+      kind: the dataclass; its fields may be dataclasses.
+      settings: a value for each field.
+
+    Raises:
+      InputError: naming a field that is missing, unknown or out of range.
+    """
+    names = {field.name for field in fields(kind)}
+    if names != set(settings):
+        wrong = ", ".join(sorted(names ^ set(settings)))
+        raise InputError(f"{kind.__name__}: fields missing or unknown: {wrong}; expected {', '.join(sorted(names))}")
+    hints = get_type_hints(kind)
+    values = {
+        name: from_settings(hints[name], value) if is_dataclass(hints[name]) else value
+        for name, value in settings.items()
+    }
+    return kind(**values)

@@ -10,12 +10,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lstm_gru.errors import InputError
 from lstm_gru.task import Task
 
 Scores = Mapping[str, float]
+
+
+class Measured(NamedTuple):
+    """What a finished run, or a forecast that needs no training, scored.
+
+    Attributes:
+      scores: by name.
+      folds: for each fold the sum of squared errors and the number of points, for paired comparisons.
+    """
+
+    scores: Scores
+    folds: Mapping[str, tuple[float, int]]
 
 
 @dataclass(frozen=True)
@@ -30,10 +42,14 @@ class Experiment:
       minutes: wall minutes of one seed of all variants on two cores.
       variants: name to configuration, a frozen dataclass with a `TrainConfig` named ``train``.
       folds: ``(config, settings) -> {fold: Task}``; each fold is trained on its own, one after the other.
-      score: ``{fold: run directory} -> {score: value}`` of a finished run.
-      scores: score to its heading, in the table's order; the first one ranks. All are better when smaller.
-      baselines: ``() -> {name: {score: value}}``, the trivial ones, computed.
+      learning_rates: the grid from which every variant's rate was chosen, on validation with seed 0.
+      score: ``{fold: run directory} -> Measured`` of a finished run.
+      scores: score to its heading, in the tables' order; the first one ranks, smaller is better.
+      headline: the scores of the README's table.
+      baselines: ``() -> {name: Measured}``, the trivial ones, computed.
+      peers: ``() -> {name: Measured}``, other packages where they are installed, run here.
       published: name to ``{score: value}``, with the source in the name; never measured here.
+      plots: ``({variant: {seed: {fold: run directory}}}, directory) -> {file name: caption}``; writes the PNGs.
       notes: sentences under the table: protocol, selection, what to hold against the numbers.
       smoke: ``(config) -> config`` that takes seconds and exercises everything.
       smoke_folds: how many folds a smoke run trains.
@@ -46,10 +62,14 @@ class Experiment:
     minutes: float
     variants: Mapping[str, Any]
     folds: Callable[[Any, Mapping[str, Any]], Mapping[str, Task]]
-    score: Callable[[Mapping[str, Path]], Scores]
+    learning_rates: tuple[float, ...]
+    score: Callable[[Mapping[str, Path]], Measured]
     scores: Mapping[str, str]
-    baselines: Callable[[], Mapping[str, Scores]]
+    headline: tuple[str, ...]
+    baselines: Callable[[], Mapping[str, Measured]]
+    peers: Callable[[], Mapping[str, Measured]]
     published: Mapping[str, Scores]
+    plots: Callable[[Mapping[str, Mapping[int, Mapping[str, Path]]], Path], Mapping[str, str]]
     notes: tuple[str, ...]
     smoke: Callable[[Any], Any]
     smoke_folds: int = 1

@@ -116,7 +116,11 @@ def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge =
         parts = [
             layer.apply(p, xs, lengths, c, k) for layer, p, c, k in zip(layers, params, carries, keys, strict=True)
         ]
-        return LayerOutput(join(*(p.outputs for p in parts)), tuple(p.carry for p in parts))
+        outputs = join(*(p.outputs for p in parts))
+        if callable(merge) and lengths is not None:  # Of zeros, it may make something else than zero.
+            valid = jnp.arange(outputs.shape[1])[None, :] < jnp.asarray(lengths)[:, None]
+            outputs = jnp.where(valid[..., None], outputs, 0)
+        return LayerOutput(outputs, tuple(p.carry for p in parts))
 
     return Layer(
         features=merged.shape[-1],

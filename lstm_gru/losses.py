@@ -21,3 +21,19 @@ def huber(prediction: jax.Array, target: jax.Array, weight: jax.Array) -> tuple[
 def squared(prediction: jax.Array, target: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return the weighted sum of squared errors, and the sum of weights; arguments as for `huber`."""
     return jnp.sum(weight * jnp.square(prediction - target)), jnp.sum(weight)
+
+
+def pinball(prediction: jax.Array, target: jax.Array, weight: jax.Array, level: float) -> tuple[jax.Array, jax.Array]:
+    """Return the weighted sum of the pinball (quantile) loss, and the sum of weights.
+
+    Equation: ``max(q·e, (q - 1)·e)`` with ``e = target - prediction``; its minimiser is the quantile at level q.
+    Source: Koenker & Bassett 1978.
+
+    Args:
+      prediction: any shape.
+      target: the same shape; any finite value where the weight is 0.
+      weight: the same shape, 0 where nothing was observed.
+      level: q, between 0 and 1.
+    """
+    error = target - prediction
+    return jnp.sum(weight * jnp.maximum(level * error, (level - 1) * error)), jnp.sum(weight)

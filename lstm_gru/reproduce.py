@@ -7,13 +7,18 @@ trivial baseline.
 import itertools
 import multiprocessing
 import os
+import statistics
+import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lstm_gru.experiment import Experiment, experiments_directory, load_experiment
+from lstm_gru.config import from_settings
+from lstm_gru.errors import InputError
+from lstm_gru.experiment import Experiment, Measured, experiments_directory, load_experiment
+from lstm_gru.task import Task
 from lstm_gru.training.loop import fit
 from lstm_gru.training.run_directory import manifest, read_json, write_json
 
@@ -22,14 +27,39 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """One run of an experiment, as plain values that can be sent to another process."""
+    """One run of an experiment, as plain values that can be sent to another process.
+
+    Attributes:
+      experiment: its name.
+      variant: its name.
+      seed: decides initial parameters, batches and noise.
+      directory: where the run is kept.
+      config: instead of the variant's own configuration; its seed is set to the run's.
+      smoke: a few steps of a few folds.
+      plain: progress as lines even on a terminal.
+    """
 
     experiment: str
     variant: str
     seed: int
     directory: Path
+    config: Any = None
     smoke: bool = False
     plain: bool = False
+
+    def full_config(self) -> Any:
+        """Return the configuration with the run's seed."""
+        experiment = load_experiment(self.experiment)
+        config = experiment.config(self.variant) if self.config is None else self.config
+        config = experiment.smoke(config) if self.smoke else config
+        return replace(config, train=replace(config.train, seed=self.seed))
+
+    def tasks(self) -> dict[str, Task]:
+        """Return the tasks of the run's folds."""
+        experiment = load_experiment(self.experiment)
+        names = {"experiment": self.experiment, "variant": self.variant}
+        tasks = experiment.folds(self.full_config(), names)
+        return dict(itertools.islice(tasks.items(), experiment.smoke_folds)) if self.smoke else dict(tasks)
 
 
 def run_directory(root: Path, experiment: str, variant: str, seed: int) -> Path:
@@ -37,39 +67,107 @@ def run_directory(root: Path, experiment: str, variant: str, seed: int) -> Path:
     return root / experiment / variant / f"seed-{seed}"
 
 
-def execute(run: Run, config: Any = None) -> Record:
-    """Train every fold of a run, or continue or reread it, and return its record.
+def fold_directories(run: Path) -> dict[str, Path]:
+    """Return the directories of a run's folds, in order; the run's own where it has only one fold."""
+    return {path.parent.name: path.parent for path in sorted(run.glob("*/scores.json"))} or {"": run}
 
-    Args:
-      run: which.
-      config: instead of the variant's own configuration; its seed is set to the run's.
+
+def execute(run: Run) -> Record:
+    """Train every fold of a run, or continue or reread it, and return its record.
 
     Raises:
       InputError: on an unknown experiment or variant, or when the directory belongs to another configuration.
     """
-    experiment = load_experiment(run.experiment)
-    config = experiment.config(run.variant) if config is None else config
-    config = experiment.smoke(config) if run.smoke else config
-    config = replace(config, train=replace(config.train, seed=run.seed))
-    names = {"experiment": run.experiment, "variant": run.variant}
-    tasks = experiment.folds(config, names)
-    if run.smoke:
-        tasks = dict(itertools.islice(tasks.items(), experiment.smoke_folds))
-    fitted = {fold: fit(task, config.train, run.directory / fold, plain=run.plain) for fold, task in tasks.items()}
+    config, tasks = run.full_config(), run.tasks()
+    directories = {fold: run.directory / fold for fold in tasks}
+    fitted = {fold: fit(tasks[fold], config.train, path, plain=run.plain) for fold, path in directories.items()}
+    first = next(iter(tasks))
     record = {
-        **names,
+        "experiment": run.experiment,
+        "variant": run.variant,
         "seed": run.seed,
-        "scores": {
-            name: float(value) for name, value in experiment.score({f: run.directory / f for f in tasks}).items()
-        },
-        "parameters": next(iter(fitted.values())).scores["parameters"],
+        **_measured(load_experiment(run.experiment).score(directories)),
+        "selected_by": statistics.mean(fold.scores["selected_by"]["value"] for fold in fitted.values()),
+        "parameters": fitted[first].scores["parameters"],
         "minutes": sum(fold.scores["seconds"] for fold in fitted.values()) / 60,
         "command": f"lstm-gru train {run.experiment} --variant {run.variant} --seed {run.seed}",
         "config": asdict(config),
-        "made_with": read_json(run.directory / next(iter(tasks)) / "manifest.json"),
+        "made_with": read_json(directories[first] / "manifest.json"),
     }
     write_json(run.directory / "record.json", record)
     return record
+
+
+def reread(directory: Path) -> tuple[Run, Record]:
+    """Return a finished run and its record, from its directory alone.
+
+    Raises:
+      InputError: when the directory holds no finished run.
+    """
+    record = read_json(directory / "record.json")
+    if record is None:
+        raise InputError(
+            f"{directory}: no record.json; expected a finished run, as runs/EXPERIMENT/VARIANT/seed-0; "
+            "continue an unfinished one with the command that started it"
+        )
+    kind = type(load_experiment(record["experiment"]).config(record["variant"]))
+    config = from_settings(kind, record["config"])
+    return Run(record["experiment"], record["variant"], record["seed"], directory, config), record
+
+
+def evaluate(directory: Path) -> tuple[Record, Record]:
+    """Score a finished run's chosen checkpoints again, writing nothing into it.
+
+    Returns:
+      The record as it was written, and the scores and folds as they come out now.
+
+    Raises:
+      InputError: when the directory holds no finished run.
+    """
+    run, record = reread(directory)
+    train = run.full_config().train
+    tasks = {fold: task for fold, task in run.tasks().items() if (directory / fold / "scores.json").is_file()}
+    with tempfile.TemporaryDirectory() as again:
+        for fold, task in tasks.items():
+            (Path(again) / fold).mkdir(parents=True, exist_ok=True)
+            task.finish(fit(task, train, directory / fold).params, Path(again) / fold)
+        measured = load_experiment(run.experiment).score({fold: Path(again) / fold for fold in tasks})
+    return record, _measured(measured)
+
+
+def chosen_on_validation(runs: Iterable[Run]) -> Record:
+    """Return the record of the forecaster that takes, in each fold, the variant best on validation there.
+
+    Args:
+      runs: finished runs of all variants with one seed.
+    """
+    runs = list(runs)
+    folds = {run.variant: fold_directories(run.directory) for run in runs}
+    best = {fold: min(folds, key=lambda variant: _badness(folds[variant][fold])) for fold in folds[runs[0].variant]}
+    measured = load_experiment(runs[0].experiment).score({fold: folds[v][fold] for fold, v in best.items()})
+    return {
+        "experiment": runs[0].experiment,
+        "variant": CHOSEN,
+        "seed": runs[0].seed,
+        **_measured(measured),
+        "choices": best,
+        "made_with": manifest(),
+    }
+
+
+CHOSEN = "chosen"
+
+
+def _badness(run_dir: Path) -> float:
+    selected_by = read_json(run_dir / "scores.json")["selected_by"]
+    return selected_by["value"] * (1 if selected_by["direction"] == "min" else -1)
+
+
+def _measured(measured: Measured) -> Record:
+    return {
+        "scores": {name: float(value) for name, value in measured.scores.items()},
+        "folds": {fold: list(pair) for fold, pair in measured.folds.items()},
+    }
 
 
 def execute_all(runs: Iterable[Run], jobs: int) -> Iterable[Record]:
@@ -91,17 +189,34 @@ def execute_all(runs: Iterable[Run], jobs: int) -> Iterable[Record]:
             raise
 
 
-def trivial_records(experiment: Experiment) -> list[Record]:
-    """Compute the records of an experiment's trivial baselines."""
+def computed_records(experiment: Experiment) -> list[Record]:
+    """Compute the records of an experiment's trivial baselines, and of other packages where they are installed."""
     return [
-        {
-            "experiment": experiment.name,
-            "baseline": name,
-            "scores": {score: float(value) for score, value in scores.items()},
-            "made_with": manifest(),
-        }
-        for name, scores in experiment.baselines().items()
+        {"experiment": experiment.name, kind: name, **_measured(measured), "made_with": manifest()}
+        for kind, found in (("baseline", experiment.baselines()), ("peer", experiment.peers()))
+        for name, measured in found.items()
     ]
+
+
+def rate_runs(experiment: Experiment, root: Path) -> dict[str, dict[float, Run]]:
+    """Return the runs of the learning-rate grid: every variant at every rate with seed 0."""
+    runs: dict[str, dict[float, Run]] = {}
+    for variant in experiment.variants:
+        config = experiment.config(variant)
+        for rate in experiment.learning_rates:
+            directory = root / experiment.name / variant / f"rate-{rate:g}"
+            tried = replace(config, train=replace(config.train, learning_rate=rate))
+            runs.setdefault(variant, {})[rate] = Run(experiment.name, variant, 0, directory, tried)
+    return runs
+
+
+def choose_rates(experiment: Experiment, root: Path, jobs: int) -> Record:
+    """Train the learning-rate grid and return its record: validation error by variant and rate, never the test's."""
+    grid = rate_runs(experiment, root)
+    records = execute_all([run for runs in grid.values() for run in runs.values()], jobs)
+    found = {(r["variant"], r["config"]["train"]["learning_rate"]): r["selected_by"] for r in records}
+    rates = {variant: {f"{rate:g}": found[variant, rate] for rate in runs} for variant, runs in grid.items()}
+    return {"experiment": experiment.name, "rates": rates, "made_with": manifest()}
 
 
 def results_directory() -> Path:
@@ -109,16 +224,43 @@ def results_directory() -> Path:
     return experiments_directory() / "results"
 
 
+def plots_directory() -> Path:
+    """Return the checkout's folder of recorded plots."""
+    return experiments_directory() / "plots"
+
+
+def draw(runs: Iterable[Run]) -> None:
+    """Draw an experiment's plots from finished runs into the folder of recorded plots."""
+    found: dict[str, dict[int, dict[str, Path]]] = {}
+    for run in runs:
+        found.setdefault(run.variant, {})[run.seed] = fold_directories(run.directory)
+    directory = plots_directory()
+    directory.mkdir(exist_ok=True)
+    captions = load_experiment(run.experiment).plots(found, directory)
+    write_json(directory / f"{run.experiment}.json", captions)
+
+
 def recorded(experiment: str) -> list[Record]:
     """Return an experiment's recorded results, in the order of their file names."""
-    return [read_json(path) for path in sorted(results_directory().glob(f"{experiment}-*.json"))]
+    records = [read_json(path) for path in sorted(results_directory().glob(f"{experiment}-*.json"))]
+    return [record for record in records if "scores" in record]
+
+
+def recorded_rates(experiment: str) -> Record | None:
+    """Return the recorded learning-rate grid of an experiment, or None."""
+    return read_json(record_path({"experiment": experiment, "rates": {}}))
 
 
 def record_path(record: Mapping[str, Any]) -> Path:
     """Return the file that a record belongs into."""
-    if "baseline" in record:
-        return results_directory() / f"{record['experiment']}-baseline-{record['baseline'].replace(' ', '_')}.json"
-    return results_directory() / f"{record['experiment']}-{record['variant']}-seed-{record['seed']}.json"
+    if "rates" in record:
+        name = "rates"
+    elif "variant" in record:
+        name = f"{record['variant']}-seed-{record['seed']}"
+    else:
+        kind = "baseline" if "baseline" in record else "peer"
+        name = f"{kind}-{record[kind].replace(' ', '_')}"
+    return results_directory() / f"{record['experiment']}-{name}.json"
 
 
 def keep(record: Record) -> bool:

@@ -4,7 +4,6 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from flax import nnx
 
 from lstm_gru.cells import gru, lstm
@@ -15,13 +14,6 @@ F, B, T = 3, 4, 5
 LENGTHS = np.array([5, 0, 3, 1])
 XS = np.random.default_rng(0).normal(size=(B, T, F)).astype(np.float32)
 LAYER = stack(bidirectional(lstm(3), gru(2)), recurrent(lstm(2)), dropout=0.5)
-
-
-@pytest.fixture(autouse=True)
-def op_by_op():
-    """Running a few steps one by one is quicker than compiling them."""
-    with jax.disable_jit():
-        yield
 
 
 def model_of():
@@ -87,6 +79,5 @@ def test_apply_remembers_nothing_and_changes_no_argument():
 def test_apply_under_jit_leaves_no_tracer_behind():
     model = model_of()
     params = model.init(jax.random.key(0))
-    with jax.disable_jit(False):
-        compiled = jax.jit(model.apply)(params, XS).outputs
+    compiled = jax.jit(model.apply)(params, XS).outputs
     np.testing.assert_allclose(model.apply(params, XS).outputs, compiled, atol=1e-6)

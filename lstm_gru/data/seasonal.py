@@ -61,12 +61,12 @@ class SeasonalView:
         """Return the mean seasonal departure M over all past years, 0 where there is no past year.
 
         Equation: ``M(t, h) = mean_k [ mean(d - 364k ± around, up to t) - mean(year k before t) ]``, where
-        year k before t is the 364 days up to t - 364(k-1).
+        year k before t is the 364 days up to t - 364(k-1); only years that lie whole in the series count.
         """
         years = np.arange(1, self.cutoff // YEAR + 2).reshape(-1, *[1] * np.broadcast(t, h).ndim)
         of_that_year = self.mean(t - YEAR * years + 1, t - YEAR * (years - 1))
         departure = self.same_season(t, h, years=years, around=around) - of_that_year
-        seen = ~np.isnan(departure)
+        seen = ~np.isnan(departure) & (t - YEAR * years + 1 >= 0)
         return np.where(seen, departure, 0.0).sum(0) / np.maximum(seen.sum(0), 1)
 
     def reference(self, t: np.ndarray, h: np.ndarray) -> np.ndarray:

@@ -1,9 +1,11 @@
 """Daily series on a regular time base, with missing days as NaN, never filled."""
 
 import csv
+import datetime
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
 
 import numpy as np
@@ -22,11 +24,13 @@ class DailySeries:
       start: the first day, ``datetime64[D]``.
       values: float64 ``[D]``, in the file's units; NaN where a day is missing.
       source: where it came from and its SHA-256, as plain JSON values for a run's settings.
+      label: what the values are, with their unit.
     """
 
     start: np.datetime64
     values: np.ndarray
     source: dict[str, str]
+    label: str = "value"
 
     def __len__(self) -> int:
         return len(self.values)
@@ -40,6 +44,7 @@ class DailySeries:
         return int((np.datetime64(date, "D") - self.start).astype(int))
 
 
+@cache
 def page_views() -> DailySeries:
     """Return the embedded series: log daily views of Wikipedia's page on Peyton Manning.
 
@@ -55,7 +60,8 @@ def page_views() -> DailySeries:
     checksum = hashlib.sha256(content).hexdigest()
     if checksum != PAGE_VIEWS_SHA256:
         raise InputError(f"{PAGE_VIEWS}: SHA-256 is {checksum}, expected {PAGE_VIEWS_SHA256}; reinstall lstm-gru")
-    return parse_daily(content.decode(), PAGE_VIEWS, time_column="ts", value_column="y", sha256=checksum)
+    series = parse_daily(content.decode(), PAGE_VIEWS, time_column="ts", value_column="y", sha256=checksum)
+    return replace(series, label="page views a day (natural log)")
 
 
 def parse_daily(text: str, name: str, *, time_column: str, value_column: str, sha256: str) -> DailySeries:
@@ -71,17 +77,18 @@ def parse_daily(text: str, name: str, *, time_column: str, value_column: str, sh
     Raises:
       InputError: naming file, line and column.
     """
-    rows = csv.DictReader(io.StringIO(text))
+    rows = csv.DictReader(io.StringIO(text), restval="")
     for column in (time_column, value_column):
         if column not in (rows.fieldnames or ()):
             raise InputError(f"{name}: no column {column!r}; there are {', '.join(rows.fieldnames or ())}")
     dates, values = [], []
     for row in rows:
-        dates.append(_parse_date(row[time_column], name, rows.line_num))
-        values.append(_parse_value(row[value_column], name, rows.line_num))
+        place = f"{name}: line {rows.line_num}"
+        dates.append(_parse_date(row[time_column], f"{place}, column {time_column!r}"))
+        values.append(_parse_value(row[value_column], f"{place}, column {value_column!r}"))
         if len(dates) > 1 and dates[-1] <= dates[-2]:
             raise InputError(
-                f"{name}: line {rows.line_num}: {dates[-1]} does not come after the line before; "
+                f"{place}: {dates[-1]} does not come after {dates[-2]} in the line before; "
                 "expected ascending dates without repetition"
             )
     if not dates:
@@ -92,15 +99,18 @@ def parse_daily(text: str, name: str, *, time_column: str, value_column: str, sh
     return DailySeries(dates[0], regular, {"file": name, "sha256": sha256})
 
 
-def _parse_date(text: str, name: str, line: int) -> np.datetime64:
+def _parse_date(text: str, place: str) -> np.datetime64:
     try:
-        return np.datetime64(text.strip(), "D")
+        return np.datetime64(datetime.date.fromisoformat(text.strip()), "D")
     except ValueError as error:
-        raise InputError(f"{name}: line {line}: {text!r} is not a date; expected YYYY-MM-DD") from error
+        raise InputError(f"{place}: {text!r} is not a date; expected YYYY-MM-DD") from error
 
 
-def _parse_value(text: str, name: str, line: int) -> float:
+def _parse_value(text: str, place: str) -> float:
     try:
-        return float(text) if text.strip() else np.nan
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{name}: line {line}: {text!r} is not a number") from error
+        value = float(text) if text.strip() else np.nan
+    except ValueError as error:
+        raise InputError(f"{place}: {text!r} is not a number") from error
+    if np.isinf(value):
+        raise InputError(f"{place}: {text!r} is not a finite number")
+    return value

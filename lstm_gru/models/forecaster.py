@@ -12,6 +12,9 @@ from lstm_gru.config import require, require_choice
 from lstm_gru.layers import Array, drop, recurrent, stack
 from lstm_gru.models.functional import Functional, Recurrent, functional
 
+# Bounds begin where those of a normal residual are: softplus(0.956) = 1.282 standard deviations from the centre.
+INITIAL_BIAS = (0.0, 0.956, 0.956)
+
 
 @dataclass(frozen=True)
 class ForecasterConfig:
@@ -48,11 +51,12 @@ class Forecaster(nnx.Module):
 
     Equations, for origin t and horizon h, in units of the residual's standard deviation::
 
-        s_t      = layer(history up to t)                               the final output, [H]
-        r(t, h)  = w·known(t, h) + b + exp(-h / fade) · v·gelu(S s_t + N near(t, h) + c)
+        s_t            = layer(history up to t)                         the final output, [H]
+        (m, a, b)(t,h) = W known(t, h) + d + exp(-h / fade) · V gelu(S s_t + N near(t, h) + c)
+        lower, centre, upper = m - softplus(a), m, m + softplus(b)
 
-    The forecast is ``reference(t, h) + scale · r(t, h)``. ``w`` and ``v`` start at zero, so that training
-    starts from the reference and learns what it misses.
+    The forecast is ``reference(t, h) + scale · centre``. ``W`` and ``V`` start at zero, so that training
+    starts from the reference and learns what it misses; bounds cannot cross the centre.
 
     Args:
       config: settings.
@@ -66,13 +70,15 @@ class Forecaster(nnx.Module):
         layers = [recurrent(CELLS[config.cell](config.features)) for _ in range(config.depth)]
         layer = stack(*layers, dropout=config.dropout)
         self.recurrent = Recurrent(layer, history, rngs=rngs)
-        self.linear = nnx.Linear(known, 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.linear = nnx.Linear(
+            known, 3, kernel_init=nnx.initializers.zeros, bias_init=lambda *_: jnp.array(INITIAL_BIAS), rngs=rngs
+        )
         self.from_state = nnx.Linear(layer.features, config.head_features, rngs=rngs)
         self.from_near = nnx.Linear(near, config.head_features, use_bias=False, rngs=rngs)
-        self.out = nnx.Linear(config.head_features, 1, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.out = nnx.Linear(config.head_features, 3, use_bias=False, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, history: Array, known: Array, near: Array, horizon: Array, key: Array | None) -> Array:
-        """Return residuals ``[B, K]``.
+        """Return residuals ``[B, K, 3]``: lower bound, centre, upper bound.
 
         Args:
           history: ``[B, L, F]``, the days up to each origin.
@@ -85,8 +91,9 @@ class Forecaster(nnx.Module):
         final = self.recurrent(history, key=layer_key).outputs[:, -1]
         state = self.from_state(drop(state_key, final, self.config.dropout))
         hidden = drop(head_key, nnx.gelu(state[:, None] + self.from_near(near)), self.config.dropout)
-        fade = jnp.exp(-horizon / self.config.fade_days)
-        return self.linear(known)[..., 0] + fade * self.out(hidden)[..., 0]
+        fade = jnp.exp(-horizon / self.config.fade_days)[..., None]
+        centre, below, above = jnp.moveaxis(self.linear(known) + fade * self.out(hidden), -1, 0)
+        return jnp.stack([centre - jax.nn.softplus(below), centre, centre + jax.nn.softplus(above)], axis=-1)
 
 
 @cache  # One function object for each configuration: whoever shares it shares what is compiled of it.

@@ -1,13 +1,16 @@
 """One table of an experiment: trivial baselines, published figures and measured variants, never mixed."""
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rich.table import Table as RichTable
 
 from lstm_gru.experiment import Experiment
+from lstm_gru.metrics import paired_bootstrap
+from lstm_gru.reproduce import CHOSEN
 
 MISSING = "–"
 
@@ -34,43 +37,105 @@ class Table:
         return table
 
 
-def comparison(experiment: Experiment, records: Iterable[Mapping[str, Any]], seeds: int | None = None) -> Table:
+def comparison(
+    experiment: Experiment,
+    records: Iterable[Mapping[str, Any]],
+    seeds: int | None = None,
+    scores: Sequence[str] | None = None,
+) -> Table:
     """Return an experiment's table.
 
     Args:
       experiment: which.
-      records: of its variants and trivial baselines.
+      records: of its variants, trivial baselines and peers.
       seeds: how many seeds were asked for; with it, a row says "n of N".
+      scores: which columns; the experiment's headline when None.
 
     Returns:
-      Rows in the order trivial, published, variants; mean ± sample standard deviation over seeds.
+      Rows in the order trivial, published, peers, variants; mean ± sample standard deviation over seeds.
     """
-    records = list(records)
-    trivial = [
-        (f"{r['baseline']} (trivial)", *(_number(r["scores"].get(name)) for name in experiment.scores), *[MISSING] * 3)
+    records, names = list(records), tuple(scores or experiment.headline)
+    nothing = (MISSING,) * 3
+    rows = [
+        (f"{r['baseline']} (trivial)", *_numbers(r["scores"], names), *nothing)
         for r in sorted((r for r in records if "baseline" in r), key=lambda r: -_rank(experiment, r))
     ]
-    published = [
-        (f"{name}, published", *(_number(values.get(score)) for score in experiment.scores), *[MISSING] * 3)
-        for name, values in experiment.published.items()
+    rows += [
+        (f"{name}, published", *_numbers(values, names), *nothing) for name, values in experiment.published.items()
     ]
-    measured = [
-        _variant_row(experiment, variant, [r for r in records if r.get("variant") == variant], seeds)
-        for variant in experiment.variants
-    ]
-    headings = ("", *experiment.scores.values(), "parameters", "minutes a seed", "seeds")
-    return Table(headings, (*trivial, *published, *measured))
+    rows += [(f"{r['peer']}, run here", *_numbers(r["scores"], names), *nothing) for r in records if "peer" in r]
+    for variant, label in variant_labels(experiment, records).items():
+        rows.append((label, *_variant_cells([r for r in records if r.get("variant") == variant], names, seeds)))
+    headings = ("", *(experiment.scores[name] for name in names), "parameters", "minutes a seed", "seeds")
+    return Table(headings, tuple(rows))
 
 
-def _variant_row(
-    experiment: Experiment, variant: str, records: list[Mapping[str, Any]], seeds: int | None
-) -> tuple[str, ...]:
+def variant_labels(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the label of each variant, and of the one chosen on validation where it was recorded."""
+    labels = {variant: variant.upper() for variant in experiment.variants}
+    if any(record.get("variant") == CHOSEN for record in records):
+        labels[CHOSEN] = "cell chosen on validation"
+    return labels
+
+
+def differences(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
+    """Return the variants' RMSE less that of each baseline and peer, with paired bootstrap intervals over folds.
+
+    A variant's squared errors are averaged over its seeds in each fold first.
+
+    Returns:
+      None without a variant or without anything to compare it with.
+    """
+    records = list(records)
+    against = [r for r in records if "baseline" in r or "peer" in r]
+    against.sort(key=lambda r: -_rank(experiment, r))
+    measured = {
+        label: [r for r in records if r.get("variant") == variant]
+        for variant, label in variant_labels(experiment, records).items()
+    }
+    measured = {label: runs for label, runs in measured.items() if runs}
+    if not against or not measured:
+        return None
+    rows = [
+        (name, *(_difference(runs, other) for runs in measured.values()))
+        for other in against
+        for name in [other.get("baseline") or other["peer"]]
+    ]
+    return Table(("RMSE less that of", *measured), tuple(rows))
+
+
+def rates_table(record: Mapping[str, Any]) -> Table:
+    """Return the learning-rate grid: validation error by variant and rate, the chosen ones in bold."""
+    rates = list(next(iter(record["rates"].values())))
+    rows = [
+        (variant.upper(), *(f"**{v:.4f}**" if v == min(errors.values()) else f"{v:.4f}" for v in errors.values()))
+        for variant, errors in record["rates"].items()
+    ]
+    return Table(("validation error at learning rate", *rates), tuple(rows))
+
+
+def _difference(runs: list[Mapping[str, Any]], other: Mapping[str, Any]) -> str:
+    folds = list(other["folds"])
+    points = np.array([other["folds"][fold][1] for fold in folds])
+    theirs = np.array([other["folds"][fold][0] for fold in folds])
+    ours = np.mean([[run["folds"][fold][0] for fold in folds] for run in runs], axis=0)
+    value, lower, upper = paired_bootstrap(ours, theirs, points)
+    return f"{value:+.3f} [{lower:+.3f}, {upper:+.3f}]"
+
+
+def _variant_cells(records: list[Mapping[str, Any]], names: Sequence[str], seeds: int | None) -> tuple[str, ...]:
     count = f"{len(records)} of {seeds}" if seeds else str(len(records))
     if not records:
-        return (variant, *[MISSING] * (len(experiment.scores) + 2), count)
-    scores = (_spread([r["scores"][name] for r in records]) for name in experiment.scores)
+        return (*[MISSING] * (len(names) + 2), count)
+    scores = (_spread([r["scores"][name] for r in records]) for name in names)
+    if "parameters" not in records[0]:
+        return (*scores, MISSING, MISSING, count)
     minutes = statistics.mean(r["minutes"] for r in records)
-    return (variant, *scores, f"{records[0]['parameters']:,}", f"{minutes:.1f}", count)
+    return (*scores, f"{records[0]['parameters']:,}", f"{minutes:.1f}", count)
+
+
+def _numbers(scores: Mapping[str, float], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_number(scores.get(name)) for name in names)
 
 
 def _rank(experiment: Experiment, record: Mapping[str, Any]) -> float:

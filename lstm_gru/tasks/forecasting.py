@@ -1,29 +1,39 @@
-"""Forecasting a daily series a year ahead from one cutoff, as a task for the common loop.
+"""Forecasting a daily series a year ahead from one cutoff, with an 80 % interval, as a task for the common loop.
 
 The cutoff is data, not shape: tasks that differ in it share their loss, and so one compiled update step.
 Nothing after the cutoff is read before `finish` and the test score, and of the history the last
-``valid_days`` targets are held out: they choose the checkpoint.
+``valid_days`` targets are held out: they choose the checkpoint and calibrate the interval.
+
+The centre is trained with Huber's loss, the bounds with the pinball loss at 10 % and 90 %. A network that has
+seen few years is too sure of itself in a new one, so both bounds are then moved from the centre by one factor, the
+smallest that covers 80 % of the held-out days; after Romano, Patterson & Candès 2019, "Conformalized Quantile
+Regression", with a scaled score (without their guarantee: days of one year are not exchangeable).
 """
 
 import csv
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.seasonal import YEAR, SeasonalView
 from lstm_gru.data.series import DailySeries
 from lstm_gru.errors import InputError
-from lstm_gru.losses import huber, squared
-from lstm_gru.metrics import rmse
+from lstm_gru.losses import huber, pinball, squared
+from lstm_gru.metrics import covered, rmse
 from lstm_gru.models.forecaster import ForecasterConfig, forecaster
+from lstm_gru.plots import forecast_fan
 from lstm_gru.task import Batch, Params, Split, Task
 
 VALID_ORIGINS = 12
+FEWEST_DAYS = 28
+COVERAGE = 0.8
+LOWER, UPPER = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
 
 
 @dataclass(frozen=True)
@@ -69,17 +79,18 @@ class _Windows:
         self.config, self.cutoff = config, cutoff
         self.view = SeasonalView(series, cutoff)
         self.trained_until = cutoff - config.valid_days
-        if self.trained_until <= YEAR:
+        least = YEAR + FEWEST_DAYS + config.valid_days
+        if cutoff < least:
             raise InputError(
                 f"{series.source['file']}: {cutoff + 1} days up to the cutoff {series.date(cutoff)} are too few; "
-                f"expected more than {YEAR + 1} + valid_days = {YEAR + 1 + config.valid_days}"
+                f"expected at least {least + 1} (a year, {FEWEST_DAYS} days, and valid_days = {config.valid_days})"
             )
         t = np.arange(YEAR, self.trained_until, 7)[:, None]
         h = np.arange(1, config.horizon + 1, 3)
         residual, observed = self._residual(t, h, self.trained_until)
         known = self.view.known(t, h)[observed]
         self.scale = float(residual[observed].std())
-        if not self.scale > 0:
+        if np.nanmin(self.view.values) == np.nanmax(self.view.values):
             raise InputError(f"{series.source['file']}: constant up to {series.date(cutoff)}; nothing to learn")
         self._centre, self._spread = known.mean(0), np.maximum(known.std(0), 0.05)
 
@@ -131,13 +142,13 @@ def forecasting(series: DailySeries, cutoff: int, config: ForecastingConfig, set
     init, loss, predict = _functions(config.model, _widths(windows))
 
     def forecast(params: Params, origins: np.ndarray) -> np.ndarray:
-        """``[N, horizon]`` in the series' units, N rows at a time so that one shape is compiled."""
+        """Lower bound, centre and upper bound ``[N, horizon, 3]`` in the series' units, not yet calibrated."""
         padded = np.append(origins, np.full(-len(origins) % VALID_ORIGINS, origins[-1]))
         h = np.broadcast_to(horizons, (VALID_ORIGINS, len(horizons)))
-        chunks = padded.reshape(-1, VALID_ORIGINS)
+        chunks = padded.reshape(-1, VALID_ORIGINS)  # One shape, however many origins.
         residual = np.concatenate([np.asarray(predict(params, windows.inputs(t, h))) for t in chunks])
         reference = windows.view.reference(origins[:, None], horizons)
-        return reference + windows.scale * residual[: len(origins)]
+        return reference[..., None] + windows.scale * residual[: len(origins)]
 
     def observed_after(origins: np.ndarray, first: int, values: np.ndarray) -> np.ndarray:
         """Observed values of days t + h from day ``first`` on; NaN elsewhere."""
@@ -145,17 +156,41 @@ def forecasting(series: DailySeries, cutoff: int, config: ForecastingConfig, set
         known = (day >= first) & (day < len(values))
         return np.where(known, values[np.minimum(day, len(values) - 1)], np.nan)
 
+    def held_out(params: Params) -> tuple[np.ndarray, np.ndarray]:
+        origins = windows.valid_origins()
+        return forecast(params, origins), observed_after(origins, windows.trained_until + 1, windows.view.values)
+
+    def from_cutoff(params: Params) -> tuple[np.ndarray, np.ndarray]:
+        last = np.array([cutoff])
+        calibrated = widen(forecast(params, last), interval_factor(*held_out(params)))
+        return calibrated, observed_after(last, cutoff + 1, series.values)
+
     def evaluate(params: Params, split: Split) -> dict[str, float]:
-        if split == "valid":
-            origins, first, values = windows.valid_origins(), windows.trained_until + 1, windows.view.values
-        else:
-            origins, first, values = np.array([cutoff]), cutoff + 1, series.values
-        return {"rmse": rmse(forecast(params, origins), observed_after(origins, first, values))}
+        predicted, observed = held_out(params) if split == "valid" else from_cutoff(params)
+        inside = covered(predicted[..., 0], predicted[..., 2], observed)
+        return {"rmse": rmse(predicted[..., 1], observed), "coverage": float(np.nanmean(inside))}
 
     def finish(params: Params, run_dir: Path) -> None:
+        predicted, observed = from_cutoff(params)
         last = np.array([cutoff])
-        observed = observed_after(last, cutoff + 1, series.values)[0]
-        write_forecast(run_dir / FORECAST_FILE, series.date(cutoff + horizons), observed, forecast(params, last)[0])
+        dates = series.date(cutoff + horizons)
+        result = Forecast(dates, observed[0], *predicted[0].T)
+        write_forecast(run_dir / FORECAST_FILE, result)
+        past = np.arange(max(0, cutoff - YEAR), cutoff + 1)
+        forecast_fan(
+            run_dir / FAN_FILE,
+            title=f"{config.model.cell.upper()}: forecast of {len(horizons)} days from {series.date(cutoff)}",
+            value_label=series.label,
+            history_dates=series.date(past),
+            history=series.values[past],
+            dates=dates,
+            observed=result.observed,
+            forecast=result.centre,
+            lower=result.lower,
+            upper=result.upper,
+            reference=windows.view.reference(last, horizons),
+            reference_label="mean of past years",
+        )
 
     return Task(
         init=init,
@@ -176,23 +211,61 @@ def forecasting(series: DailySeries, cutoff: int, config: ForecastingConfig, set
 
 
 FORECAST_FILE = "forecast.csv"
+FAN_FILE = "forecast.png"
 
 
-def write_forecast(path: Path, dates: np.ndarray, observed: np.ndarray, forecast: np.ndarray) -> None:
-    """Write ``date,observed,forecast`` with one row a day; a missing observation is an empty cell."""
+class Forecast(NamedTuple):
+    """A forecast beside what happened, one entry a day.
+
+    Attributes:
+      dates: ``datetime64[D] [horizon]``.
+      observed: in the series' units; NaN where the day is missing.
+      lower: lower bound of the 80 % interval.
+      centre: the forecast.
+      upper: upper bound of the 80 % interval.
+    """
+
+    dates: np.ndarray
+    observed: np.ndarray
+    lower: np.ndarray
+    centre: np.ndarray
+    upper: np.ndarray
+
+
+def write_forecast(path: Path, forecast: Forecast) -> None:
+    """Write a forecast as CSV, one row a day; a missing observation is an empty cell."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["date", "observed", "forecast"])
-        for date, value, prediction in zip(dates, observed, forecast, strict=True):
-            rows.writerow([date, "" if np.isnan(value) else repr(float(value)), repr(float(prediction))])
+        rows.writerow(["date", *Forecast._fields[1:]])
+        for date, *values in zip(*forecast, strict=True):
+            rows.writerow([date, *("" if np.isnan(value) else repr(float(value)) for value in values)])
 
 
-def read_forecast(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``(observed, forecast)`` as written by `write_forecast`, NaN where not observed."""
+def read_forecast(path: Path) -> Forecast:
+    """Return a forecast as written by `write_forecast`."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    observed = np.array([float(row["observed"] or "nan") for row in rows])
-    return observed, np.array([float(row["forecast"]) for row in rows])
+    columns = ([float(row[name] or "nan") for row in rows] for name in Forecast._fields[1:])
+    return Forecast(np.array([row["date"] for row in rows], "datetime64[D]"), *map(np.array, columns))
+
+
+def interval_factor(predicted: np.ndarray, observed: np.ndarray) -> float:
+    """Return the smallest factor by which bounds, moved from the centre, cover 80 % of what was observed.
+
+    Args:
+      predicted: ``[..., 3]``, lower bound, centre, upper bound.
+      observed: ``[...]``; NaN where missing.
+    """
+    lower, centre, upper = np.moveaxis(predicted, -1, 0)
+    error = observed - centre
+    needed = np.where(error < 0, error / (lower - centre), error / (upper - centre))
+    return float(np.quantile(needed[~np.isnan(needed)], COVERAGE, method="higher"))
+
+
+def widen(predicted: np.ndarray, factor: float) -> np.ndarray:
+    """Return ``[..., 3]`` with both bounds moved from the centre by a factor."""
+    centre = predicted[..., 1:2]
+    return centre + (predicted - centre) * np.array([factor, 1.0, factor])
 
 
 def _widths(windows: _Windows) -> tuple[int, int, int]:
@@ -208,8 +281,10 @@ def _functions(config: ForecasterConfig, widths: tuple[int, int, int]) -> tuple[
         return model.apply(params, batch["history"], batch["known"], batch["near"], batch["horizon"], key)
 
     def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
-        residual = apply(params, batch, key)
-        metrics = {"mse": squared(residual, batch["target"], batch["weight"])}
-        return huber(residual, batch["target"], batch["weight"]), metrics
+        lower, centre, upper = jnp.moveaxis(apply(params, batch, key), -1, 0)
+        target, weight = batch["target"], batch["weight"]
+        total, count = huber(centre, target, weight)
+        bounds = (pinball(lower, target, weight, LOWER)[0], pinball(upper, target, weight, UPPER)[0])
+        return (total + sum(bounds), count), {"mse": squared(centre, target, weight)}
 
     return jax.jit(model.init), loss, jax.jit(lambda params, inputs: apply(params, inputs, None))

@@ -113,12 +113,22 @@ def _score(task: Task, run: RunDirectory, params: Params, best: int) -> dict[str
     scores = {
         "test": {name: float(value) for name, value in task.evaluate(params, "test").items()},
         "best_step": best,
+        "selected_by": _selected_by(task, run, best),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
         "seconds": max((line.get("seconds", 0.0) for line in run.metrics()), default=0.0),
     }
     task.finish(params, run.path)
     run.finish(scores)
     return scores
+
+
+def _selected_by(task: Task, run: RunDirectory, best: int) -> dict[str, Any] | None:
+    """The validation metric of the chosen step, by which models can be chosen without the test split."""
+    if task.selects is None:
+        return None
+    metric, direction = task.selects
+    value = next(line[metric] for line in run.metrics() if line["step"] == best and metric in line)
+    return {"metric": metric, "direction": direction, "value": value}
 
 
 @cache  # Tasks that share a loss, such as the folds of a rolling-origin evaluation, share the compilation.

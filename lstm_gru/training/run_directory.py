@@ -98,6 +98,12 @@ class RunDirectory:
         return max((line.get("seconds", 0.0) for line in kept), default=0.0)
 
 
+def valid_lines(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's ``metrics.jsonl`` that hold an evaluation."""
+    lines = map(json.loads, (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if "seconds" in line]
+
+
 def manifest() -> dict[str, Any]:
     """Return what a run's numbers may depend on besides its configuration: versions, cores, commit."""
     return {

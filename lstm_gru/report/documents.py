@@ -1,0 +1,113 @@
+"""The generated documents: the tables inside the README, and experiments/RESULTS.md.
+
+Both are made from recorded results only, so that the same records give the same text.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lstm_gru.errors import InputError
+from lstm_gru.experiment import Experiment, experiment_names, experiments_directory, load_experiment
+from lstm_gru.report.tables import comparison, differences, rates_table
+from lstm_gru.reproduce import plots_directory, recorded, recorded_rates
+from lstm_gru.training.run_directory import read_json, write_text
+
+BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def readme_path() -> Path:
+    """Return the checkout's README."""
+    return experiments_directory().parent / "README.md"
+
+
+def results_path() -> Path:
+    """Return the checkout's ``experiments/RESULTS.md``."""
+    return experiments_directory() / "RESULTS.md"
+
+
+def with_tables(text: str) -> str:
+    """Return a text whose table blocks are made anew from the recorded results.
+
+    A block begins with ``<!-- table: EXPERIMENT -->`` and ends with ``<!-- end of table -->``.
+
+    Raises:
+      InputError: when the text has no block.
+    """
+    if not BLOCK.search(text):
+        raise InputError("README.md: no block '<!-- table: EXPERIMENT --> ... <!-- end of table -->' to fill")
+    return BLOCK.sub(lambda match: f"{match[1]}{_table_and_notes(match['name'])}\n{match[3]}", text)
+
+
+def results() -> str:
+    """Return the text of ``experiments/RESULTS.md``."""
+    parts = ["# Results", "Made by `lstm-gru report` from the JSON files in `results/`; not edited by hand."]
+    parts += [_section(load_experiment(name)) for name in experiment_names()]
+    return "\n\n".join(parts) + "\n"
+
+
+def update_documents() -> dict[Path, bool]:
+    """Write the generated documents anew; return for each whether anything changed."""
+    old = readme_path().read_text(encoding="utf-8")
+    texts = {readme_path(): with_tables(old), results_path(): results()}
+    changed = {}
+    for path, text in texts.items():
+        changed[path] = not path.exists() or path.read_text(encoding="utf-8") != text
+        if changed[path]:
+            write_text(path, text)
+    return changed
+
+
+def _table_and_notes(name: str) -> str:
+    experiment = load_experiment(name)
+    table = comparison(experiment, recorded(name)).markdown()
+    notes = "\n".join(f"- {note}" for note in experiment.notes)
+    return f"**{experiment.title}**: {experiment.data}; {experiment.reproduces}.\n\n{table}\n\n{notes}"
+
+
+def _section(experiment: Experiment) -> str:
+    records = recorded(experiment.name)
+    parts = [
+        f"## {experiment.name}: {experiment.title}",
+        f"Data: {experiment.data}. Reproduces: {experiment.reproduces}.",
+        f"Command: `lstm-gru reproduce {experiment.name} --seeds {_seeds(records)} --record`",
+        comparison(experiment, records, scores=tuple(experiment.scores)).markdown(),
+        "\n".join(f"- {note}" for note in experiment.notes),
+    ]
+    if table := differences(experiment, records):
+        parts += [
+            "Paired differences, with 95 % bootstrap intervals over the folds; a variant's squared errors are averaged "
+            "over its seeds first. An interval without 0 is a difference that does not hang on single folds.",
+            table.markdown(),
+        ]
+    if rates := recorded_rates(experiment.name):
+        parts += [
+            f"Learning rates, chosen on validation with seed 0 (`lstm-gru tune {experiment.name}`):",
+            rates_table(rates).markdown(),
+        ]
+    parts += [f"![{caption}](plots/{name})" for name, caption in plot_captions(experiment.name).items()]
+    return "\n\n".join([*parts, _made_with(records)])
+
+
+def plot_captions(experiment: str) -> dict[str, str]:
+    """Return the file names of an experiment's recorded plots, each with its caption."""
+    return read_json(plots_directory() / f"{experiment}.json") or {}
+
+
+def _seeds(records: list[Mapping[str, Any]]) -> int:
+    return max((record["seed"] + 1 for record in records if "seed" in record), default=1)
+
+
+def _made_with(records: list[Mapping[str, Any]]) -> str:
+    """One line for each environment that recorded something."""
+    lines = []
+    for record in records:
+        made = record["made_with"]
+        versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+        line = (
+            f"- commit {made['commit']}, {made['cores']} cores, {made['platform']}, Python {made['python']}, {versions}"
+        )
+        if line not in lines:
+            lines.append(line)
+    return "Recorded with:\n\n" + "\n".join(lines) if lines else "Nothing recorded yet."
