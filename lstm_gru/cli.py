@@ -4,7 +4,7 @@ Bad input ends in one sentence on standard error and exit code 2.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from rich.console import Console
 from lstm_gru.config import flatten, require
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, load_experiment
+from lstm_gru.records import keep, recorded
 from lstm_gru.report.documents import update_documents
 from lstm_gru.report.tables import comparison, rates_table
 from lstm_gru.reproduce import (
@@ -25,8 +26,6 @@ from lstm_gru.reproduce import (
     draw,
     execute,
     execute_all,
-    keep,
-    recorded,
     run_directory,
 )
 from lstm_gru.reproduce import evaluate as evaluate_run
@@ -169,12 +168,12 @@ def reproduce(argv: list[str]) -> int:
         for seed in range(arguments.seeds)
         for v in experiment.variants
     ]
-    records = list(execute_all(runs, arguments.jobs)) + computed_records(experiment)
-    for seed in range(arguments.seeds):
-        records.append(chosen_on_validation(run for run in runs if run.seed == seed))
-    if arguments.record:
-        for record in records:
+    records = []
+    for record in _all_records(experiment, runs, arguments.jobs):
+        records.append(record)
+        if arguments.record:
             keep(record)
+    if arguments.record:
         draw(runs)
     _show_table(experiment, recorded(experiment.name), f"{experiment.title}: recorded in experiments/results")
     suffix = " (smoke run: the numbers mean nothing)" if arguments.smoke else ""
@@ -222,6 +221,14 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "evaluate": evaluate,
     "report": report,
 }
+
+
+def _all_records(experiment: Experiment, runs: list[Run], jobs: int) -> Iterator[dict[str, Any]]:
+    """Yield each record as soon as it is measured."""
+    yield from execute_all(runs, jobs)
+    yield from computed_records(experiment)
+    for seed in sorted({run.seed for run in runs}):
+        yield chosen_on_validation(run for run in runs if run.seed == seed)
 
 
 @dataclass(frozen=True)

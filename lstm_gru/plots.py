@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
+from scipy.optimize import isotonic_regression
 
 DPI = 120
 WIDTH, HEIGHT = 10.8, 4.8  # inches, as are the margins
@@ -29,16 +30,6 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "
 STRONG = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 TRIVIAL = ("#4d4d4d", "#7d7d7d", "#636363")
 DASHES = ((0, (6, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (12, 2, 1.5, 2, 1.5, 2)))
-# Where a name can stand beside its marker: offset in points, horizontal and vertical alignment.
-SIDES = (
-    ((10, 0), "left", "center"),
-    ((0, 9), "center", "bottom"),
-    ((0, -9), "center", "top"),
-    ((8, 8), "left", "bottom"),
-    ((8, -8), "left", "top"),
-    ((-8, 8), "right", "bottom"),
-    ((-8, -8), "right", "top"),
-)
 HALO = (withStroke(linewidth=3, foreground="white"),)
 
 
@@ -341,44 +332,26 @@ def _label_ends(axes: Axes, ends: Sequence[_End]) -> None:
 def _spread_apart(positions: np.ndarray, gap: float, bounds: tuple[float, float]) -> np.ndarray:
     """Return the nearest positions, by least squares, that keep their order, a gap, and the bounds.
 
-    With i·gap taken from the i-th smallest position this is isotonic regression: neighbours in the wrong order
-    are replaced with their mean until none are left.
+    With i·gap taken from the i-th smallest position this is isotonic regression.
     """
     order = np.argsort(positions, kind="stable")
     steps = gap * np.arange(len(positions))
-    blocks: list[list[float]] = []
-    for value in positions[order] - steps:
-        blocks.append([value])
-        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    level = np.concatenate([np.full(len(block), np.mean(block)) for block in blocks])
+    level = isotonic_regression(positions[order] - steps).x
     result = np.empty(len(positions))
     result[order] = np.clip(level, bounds[0], max(bounds[0], bounds[1] - steps[-1])) + steps
     return result
 
 
 def _label_point(axes: Axes, name: str, x: float, y: float) -> None:
-    """Write a marker's name beside it, on the side where it covers the least of lines and other names."""
-    drawn = np.concatenate([axes.transData.transform(line.get_xydata()) for line in axes.lines])
-    others = [_box(text) for text in axes.texts]
-    style = {
-        "xytext": (0, 0),
+    """Write a marker's name below it, towards the middle, readable on top of lines."""
+    side = 1 if x < np.mean(axes.get_xlim()) else -1
+    place = {
+        "xytext": (6 * side, -8),
         "textcoords": "offset points",
-        "color": INK,
-        "fontsize": TEXT_SIZE,
-        "zorder": 5,
-        "path_effects": HALO,
+        "ha": "left" if side > 0 else "right",
+        "va": "top",
     }
-    text = axes.annotate(name, (x, y), **style)
-
-    def covered(side: tuple[tuple[int, int], str, str]) -> tuple[bool, int, int]:
-        text.set(position=side[0], ha=side[1], va=side[2])
-        box = _box(text).padded(4)
-        outside = not (axes.bbox.x0 < box.x0 and box.x1 < axes.bbox.x1 and axes.bbox.y0 < box.y0)
-        return outside, box.count_overlaps(others), np.all((drawn > box.min) & (drawn < box.max), axis=1).sum()
-
-    offset, horizontal, vertical = min(SIDES, key=covered)
-    text.set(position=offset, ha=horizontal, va=vertical)
+    axes.annotate(name, (x, y), **place, color=INK, fontsize=TEXT_SIZE, zorder=5, path_effects=HALO)
 
 
 def _box(text: Annotation) -> Bbox:

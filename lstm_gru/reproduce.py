@@ -1,15 +1,11 @@
-"""Runs of an experiment: one (experiment, variant, seed) after the other, or several side by side, and their records.
-
-A record is the JSON that tables are made from: one for each (experiment, variant, seed) and one for each
-trivial baseline.
-"""
+"""Runs of an experiment: one (experiment, variant, seed) after the other, or several side by side."""
 
 import itertools
 import multiprocessing
 import os
 import statistics
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,12 +13,11 @@ from typing import Any
 
 from lstm_gru.config import from_settings
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, Measured, experiments_directory, load_experiment
+from lstm_gru.experiment import Experiment, Measured, load_experiment
+from lstm_gru.records import CHOSEN, Record, plots_directory
 from lstm_gru.task import Task
 from lstm_gru.training.loop import fit
 from lstm_gru.training.run_directory import manifest, read_json, write_json
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -155,9 +150,6 @@ def chosen_on_validation(runs: Iterable[Run]) -> Record:
     }
 
 
-CHOSEN = "chosen"
-
-
 def _badness(run_dir: Path) -> float:
     selected_by = read_json(run_dir / "scores.json")["selected_by"]
     return selected_by["value"] * (1 if selected_by["direction"] == "min" else -1)
@@ -219,16 +211,6 @@ def choose_rates(experiment: Experiment, root: Path, jobs: int) -> Record:
     return {"experiment": experiment.name, "rates": rates, "made_with": manifest()}
 
 
-def results_directory() -> Path:
-    """Return the checkout's folder of recorded results."""
-    return experiments_directory() / "results"
-
-
-def plots_directory() -> Path:
-    """Return the checkout's folder of recorded plots."""
-    return experiments_directory() / "plots"
-
-
 def draw(runs: Iterable[Run]) -> None:
     """Draw an experiment's plots from finished runs into the folder of recorded plots."""
     found: dict[str, dict[int, dict[str, Path]]] = {}
@@ -238,39 +220,6 @@ def draw(runs: Iterable[Run]) -> None:
     directory.mkdir(exist_ok=True)
     captions = load_experiment(run.experiment).plots(found, directory)
     write_json(directory / f"{run.experiment}.json", captions)
-
-
-def recorded(experiment: str) -> list[Record]:
-    """Return an experiment's recorded results, in the order of their file names."""
-    records = [read_json(path) for path in sorted(results_directory().glob(f"{experiment}-*.json"))]
-    return [record for record in records if "scores" in record]
-
-
-def recorded_rates(experiment: str) -> Record | None:
-    """Return the recorded learning-rate grid of an experiment, or None."""
-    return read_json(record_path({"experiment": experiment, "rates": {}}))
-
-
-def record_path(record: Mapping[str, Any]) -> Path:
-    """Return the file that a record belongs into."""
-    if "rates" in record:
-        name = "rates"
-    elif "variant" in record:
-        name = f"{record['variant']}-seed-{record['seed']}"
-    else:
-        kind = "baseline" if "baseline" in record else "peer"
-        name = f"{kind}-{record[kind].replace(' ', '_')}"
-    return results_directory() / f"{record['experiment']}-{name}.json"
-
-
-def keep(record: Record) -> bool:
-    """Write a record unless there is one already; return whether it was written."""
-    path = record_path(record)
-    if path.exists():
-        return False
-    path.parent.mkdir(exist_ok=True)
-    write_json(path, record)
-    return True
 
 
 def _cores() -> list[int]:

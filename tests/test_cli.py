@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from lstm_gru import cli, reproduce
+from lstm_gru import cli, records, reproduce
 from lstm_gru.experiment import experiment_names, load_experiment
-from lstm_gru.report.tables import comparison
+from lstm_gru.report.tables import comparison, differences, rates_table
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +117,7 @@ def test_train_writes_a_run_and_refuses_another_configuration_in_it(tmp_path, ca
     assert str(run.relative_to(tmp_path)) in capsys.readouterr().out
     fold = run / "cutoff-2010-02-15"
     assert {path.name for path in fold.iterdir()} == {
-        "config.json", "manifest.json", "metrics.jsonl", "checkpoints", "forecast.csv", "scores.json",
+        "config.json", "manifest.json", "metrics.jsonl", "checkpoints", "forecast.csv", "forecast.png", "scores.json",
     }  # fmt: skip
     config = json.loads((fold / "config.json").read_text())
     assert config["task"]["model"]["features"] == 2
@@ -126,8 +126,21 @@ def test_train_writes_a_run_and_refuses_another_configuration_in_it(tmp_path, ca
     assert record["scores"]["rmse"] > 0
     assert cli.main(argv) == 0  # Reads the finished run.
     assert json.loads((run / "record.json").read_text()) == record
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{record['scores']['rmse']:.4f}" in printed
+    assert "recorded in the run" not in printed  # Scored again, to the last bit.
+    damaged = {**record, "scores": {**record["scores"], "rmse": 9.0}}
+    (run / "record.json").write_text(json.dumps(damaged))
+    cli.main(["evaluate", str(run)])
+    assert "(recorded in the run: 9.0000)" in capsys.readouterr().out
     message = refused([*argv, "--model.depth", "2"], capsys)
     assert "task.model.depth = 1 there, 2 asked" in message
+
+
+def test_evaluate_refuses_what_is_not_a_finished_run(tmp_path, capsys):
+    assert "expected a finished run" in refused(["evaluate", str(tmp_path)], capsys)
 
 
 def replaced(experiment, **changes):
@@ -144,7 +157,7 @@ def test_reproduce_smoke_runs_everything_in_two_processes(tmp_path):
         check=True,
         env={**os.environ, "COLUMNS": "80"},
     )
-    for words in ("recorded in experiments/results", "this machine", "Prophet (its documentation), published"):
+    for words in ("recorded in experiments/results", "this machine", "ridge (trivial)", "cell chosen on validation"):
         assert words in done.stdout
     experiment = load_experiment("page_views")
     for variant in experiment.variants:
@@ -153,26 +166,48 @@ def test_reproduce_smoke_runs_everything_in_two_processes(tmp_path):
 
 
 def test_records_are_written_once_and_never_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduce, "results_directory", lambda: tmp_path / "results")
+    monkeypatch.setattr(records, "results_directory", lambda: tmp_path / "results")
     record = {"experiment": "page_views", "variant": "gru", "seed": 1, "scores": {"rmse": 1.0}}
     trivial = {"experiment": "page_views", "baseline": "last week", "scores": {"rmse": 2.0}}
-    assert reproduce.keep(record)
-    assert reproduce.keep(trivial)
-    assert not reproduce.keep({**record, "scores": {"rmse": 0.0}})
-    assert [r["scores"]["rmse"] for r in reproduce.recorded("page_views")] == [2.0, 1.0]
+    rates = {"experiment": "page_views", "rates": {"gru": {"0.001": 0.5}}}
+    assert all(map(records.keep, (record, trivial, rates)))
+    assert not records.keep({**record, "scores": {"rmse": 0.0}})
+    assert records.recorded_rates("page_views") == rates
+    assert [r["scores"]["rmse"] for r in records.recorded("page_views")] == [2.0, 1.0]
 
 
 def test_table_keeps_trivial_published_and_measured_apart():
     experiment = load_experiment("page_views")
-    scores = dict(rmse=0.5, rmse_37_days=0.25, rmse_365_days=1.0)
+    scores = dict(rmse=0.5, rmse_37_days=0.25, rmse_365_days=1.0, coverage=0.75, coverage_37_days=0.8)
     runs = [
         dict(variant="gru", seed=seed, parameters=3000, minutes=0.5, scores={**scores, "rmse": rmse})
         for seed, rmse in enumerate((0.5, 0.7))
     ]
-    table = comparison(experiment, [*runs, dict(baseline="ridge", scores=scores)], seeds=3)
+    point = {name: value for name, value in scores.items() if "coverage" not in name}
+    others = [dict(baseline="ridge", scores=point), dict(peer="Prophet 9", scores=scores)]
+    table = comparison(experiment, [*runs, *others], seeds=3)
     rows = {row[0]: row[1:] for row in table.rows}
-    assert rows["ridge (trivial)"][:3] == ("0.500", "0.250", "1.000")
-    assert rows["Prophet (its documentation), published"][:3] == ("–", "0.702", "–")
-    assert rows["gru"] == ("0.600 ± 0.141", "0.250 ± 0.000", "1.000 ± 0.000", "3,000", "0.5", "2 of 3")
-    assert rows["lstm"][-1] == "0 of 3"
+    assert next(iter(rows)) == "ridge (trivial)"
+    assert rows["ridge (trivial)"][:4] == ("0.500", "0.250", "1.000", "–")
+    assert rows["Prophet (its documentation, at 37 days), published"][:3] == ("–", "0.702", "–")
+    assert rows["Prophet 9, run here"][:3] == ("0.500", "0.250", "1.000")
+    assert rows["GRU"][:3] == ("0.600 ± 0.141", "0.250 ± 0.000", "1.000 ± 0.000")
+    assert rows["GRU"][-3:] == ("3,000", "0.5", "2 of 3")
+    assert rows["LSTM"][-1] == "0 of 3"
     assert table.markdown().splitlines()[0].startswith("|  | RMSE | RMSE at 37 days |")
+
+
+def test_differences_are_those_of_the_pooled_errors_with_seeds_averaged():
+    experiment = load_experiment("page_views")
+    other = dict(baseline="ridge", scores={"rmse": 2.0}, folds={"a": [400.0, 100], "b": [100.0, 25]})
+    seeds = [dict(variant="gru", scores={}, folds={"a": [sum_a, 100], "b": [25.0, 25]}) for sum_a in (50.0, 150.0)]
+    table = differences(experiment, [other, *seeds])
+    assert table.headings == ("RMSE less that of", "GRU")
+    assert table.rows == (("ridge", "-1.000 [-1.000, -1.000]"),)  # 1 against 2 in both folds: no spread.
+    assert differences(experiment, seeds) is None
+    assert differences(experiment, [other]) is None
+
+
+def test_rates_table_marks_the_best_on_validation():
+    table = rates_table({"rates": {"gru": {"0.001": 0.5, "0.003": 0.25}}})
+    assert table.rows == (("GRU", "0.5000", "**0.2500**"),)

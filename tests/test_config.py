@@ -1,11 +1,14 @@
 """Settings: their ranges, and what the refusals say."""
 
-from dataclasses import FrozenInstanceError, dataclass
+import json
+from dataclasses import FrozenInstanceError, asdict, dataclass
 
 import pytest
 
-from lstm_gru.config import TrainConfig, flatten, require, require_choice
+from lstm_gru.config import TrainConfig, flatten, from_settings, require, require_choice
 from lstm_gru.errors import InputError
+from lstm_gru.models.forecaster import ForecasterConfig
+from lstm_gru.tasks.forecasting import ForecastingConfig
 
 
 @dataclass(frozen=True)
@@ -73,3 +76,13 @@ def test_a_wrong_choice_is_answered_with_the_right_ones():
 def test_flatten_joins_names_with_dots():
     nested = {"train": {"steps": 3, "rate": {"peak": 0.1}}, "seed": 0, "empty": {}, "list": [1]}
     assert list(flatten(nested)) == [("train.steps", 3), ("train.rate.peak", 0.1), ("seed", 0), ("list", [1])]
+
+
+def test_settings_come_back_from_their_mapping():
+    config = ForecastingConfig(model=ForecasterConfig(cell="lstm", features=3), train=TrainConfig(steps=7, seed=2))
+    mapping = json.loads(json.dumps(asdict(config)))
+    assert from_settings(ForecastingConfig, mapping) == config
+    del mapping["train"]["steps"]
+    mapping["train"]["stepz"] = 1
+    with pytest.raises(InputError, match="TrainConfig: fields missing or unknown: steps, stepz; expected clip_norm"):
+        from_settings(ForecastingConfig, mapping)

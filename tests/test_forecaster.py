@@ -1,5 +1,7 @@
 """The forecaster: where it starts, what fades, and that its variants are of equal size."""
 
+import statistics
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,15 +41,17 @@ def test_forecast_is_the_documented_equation(name, depth):
     s = layer.apply([params["recurrent"]["weights"][k] for k in range(depth)], history).outputs[:, -1]
     S, N, v, w = (params[part]["kernel"] for part in ("from_state", "from_near", "out", "linear"))
     inner = (s @ S + params["from_state"]["bias"][None])[:, None] + near @ N
-    linear = (known @ w)[..., 0] + params["linear"]["bias"][None]
-    expected = linear + np.exp(-h / config.fade_days) * (jax.nn.gelu(inner) @ v)[..., 0]
+    linear = known @ w + params["linear"]["bias"][None, None]
+    m, a, b = np.moveaxis(linear + np.exp(-h / config.fade_days)[..., None] * (jax.nn.gelu(inner) @ v), -1, 0)
+    expected = np.stack([m - np.log1p(np.exp(a)), m, m + np.log1p(np.exp(b))], axis=-1)
     np.testing.assert_allclose(model.apply(params, history, known, near, h, None), expected, atol=1e-5)
 
 
-def test_starts_at_the_reference():
+def test_starts_at_the_reference_with_the_interval_of_a_normal_residual():
     model = forecaster(ForecasterConfig(cell="rnn", features=3), WIDTHS)
     residual = model.apply(model.init(jax.random.key(0)), *inputs(), None)
-    np.testing.assert_array_equal(residual, np.zeros((B, K)))
+    normal = statistics.NormalDist().inv_cdf(0.9)
+    np.testing.assert_allclose(residual, np.broadcast_to([-normal, 0, normal], (B, K, 3)), atol=1e-3)
 
 
 def test_recurrent_part_fades_with_the_horizon_and_the_linear_part_does_not():
@@ -57,7 +61,7 @@ def test_recurrent_part_fades_with_the_horizon_and_the_linear_part_does_not():
     known = np.repeat(known[:, :1], K, axis=1)
     other_known = np.repeat(other_known[:, :1], K, axis=1)
     base, moved, lifted = (
-        np.asarray(model.apply(params, *arguments, near, h, None))
+        np.asarray(model.apply(params, *arguments, near, h, None))[..., 1]
         for arguments in ((history, known), (other_history, known), (history, other_known))
     )
     effect = moved - base  # ... so what another history changes is one number, faded.
@@ -79,10 +83,10 @@ def test_dropout_needs_a_key():
 @pytest.mark.parametrize("key", [None, 3])
 def test_dropout_leaves_the_linear_part_alone(key):
     _, model, params = model_of("rnn", dropout=0.5)
-    params["out"] = jax.tree.map(jnp.zeros_like, params["out"])
+    params = {**params, "out": jax.tree.map(jnp.zeros_like, params["out"])}
     _, known, *_ = inputs()
-    expected = (known @ params["linear"]["kernel"])[..., 0] + params["linear"]["bias"][None]
-    got = model.apply(params, *inputs(), None if key is None else jax.random.key(key))
+    expected = (known @ params["linear"]["kernel"] + params["linear"]["bias"][None, None])[..., 0]
+    got = model.apply(params, *inputs(), None if key is None else jax.random.key(key))[..., 1]
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
@@ -115,3 +119,11 @@ def test_equal_settings_share_one_model():
 def test_settings_out_of_range_are_named(change, message):
     with pytest.raises(InputError, match=message):
         ForecasterConfig(**change)
+
+
+def test_bounds_never_cross_the_centre():
+    _, model, params = model_of("gru")
+    params = jax.tree.map(lambda leaf: 30 * leaf, params)
+    lower, centre, upper = jnp.moveaxis(model.apply(params, *inputs(), None), -1, 0)
+    assert jnp.all(lower <= centre)
+    assert jnp.all(centre <= upper)

@@ -14,11 +14,15 @@ from lstm_gru.data.series import DailySeries
 from lstm_gru.errors import InputError
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.tasks.forecasting import (
+    FAN_FILE,
     FORECAST_FILE,
+    Forecast,
     ForecastingConfig,
     WindowConfig,
     forecasting,
+    interval_factor,
     read_forecast,
+    widen,
     write_forecast,
 )
 from lstm_gru.training.loop import TrainState, compiled_update, make_optimizer
@@ -134,9 +138,9 @@ def test_nothing_after_the_cutoff_changes_batches_validation_or_forecasts(params
     for name, task in (("clean", clean), ("poisoned", poisoned)):
         (tmp_path / name).mkdir()
         task.finish(params, tmp_path / name)
-        forecasts.append(read_forecast(tmp_path / name / FORECAST_FILE)[1])
+        forecasts.append(np.stack(read_forecast(tmp_path / name / FORECAST_FILE)[2:]))
     assert np.isfinite(forecasts[0]).all()
-    np.testing.assert_array_equal(*forecasts)
+    np.testing.assert_array_equal(*forecasts)  # Lower bound, centre and upper bound.
 
 
 def test_validation_is_over_the_held_out_days_only(params):
@@ -170,19 +174,61 @@ def test_finish_writes_the_scored_forecast_with_dates(params, tmp_path):
     lines = (tmp_path / FORECAST_FILE).read_text().splitlines()
     dates = series_of(VALUES).date(cutoff + np.arange(1, HORIZON + 1))
     assert [line.split(",")[0] for line in lines] == ["date", *map(str, dates)]
-    observed, forecast = read_forecast(tmp_path / FORECAST_FILE)
-    np.testing.assert_array_equal(observed, np.append(VALUES[-10:], np.full(HORIZON - 10, np.nan)))
-    score = np.sqrt(np.nanmean((observed - forecast) ** 2))
-    assert task.evaluate(params, "test")["rmse"] == pytest.approx(score)
+    read = read_forecast(tmp_path / FORECAST_FILE)
+    np.testing.assert_array_equal(read.observed, np.append(VALUES[-10:], np.full(HORIZON - 10, np.nan)))
+    scores = task.evaluate(params, "test")
+    assert scores["rmse"] == pytest.approx(np.sqrt(np.nanmean((read.observed - read.centre) ** 2)))
+    inside = (read.lower <= read.observed) & (read.observed <= read.upper)
+    assert scores["coverage"] == pytest.approx(inside[:10].mean())
+    assert (tmp_path / FAN_FILE).stat().st_size > 10_000
+
+
+def test_interval_covers_its_share_of_the_held_out_days(params):
+    """Calibrated at the cutoff on what is held out there, so that the factor is the smallest that covers 80 %."""
+    random = np.random.default_rng(2)
+    centre = random.normal(size=(4, 50))
+    predicted = np.stack([centre - 0.3, centre, centre + random.uniform(0.1, 2, centre.shape)], axis=-1)
+    observed = centre + random.normal(size=centre.shape)
+    observed[0, :7] = np.nan
+
+    def coverage(factor):
+        wide = widen(predicted, factor)
+        inside = (wide[..., 0] <= observed) & (observed <= wide[..., 2])
+        return inside[~np.isnan(observed)].mean()
+
+    factor = interval_factor(predicted, observed)
+    assert coverage(factor * (1 + 1e-9)) >= 0.8
+    assert coverage(factor * (1 - 1e-9)) < 0.8
+    np.testing.assert_array_equal(widen(predicted, factor)[..., 1], centre)
+    np.testing.assert_allclose(widen(predicted, 2.0)[..., 0], centre - 0.6)
+
+
+def test_loss_is_least_at_centre_and_quantiles_of_the_target():
+    """Of constant forecasts, the best lower and upper bound are the 10 % and the 90 % quantile."""
+    task = task_of()
+    params = task.init(jax.random.key(0))
+    batch = task.batch(0)
+    seen = np.sort(batch["target"][batch["weight"] > 0])
+    still = {**batch, "known": 0 * batch["known"]}
+
+    def loss(below, above):
+        raw = [0.0, *(float(np.log(np.expm1(x))) for x in (below, above))]
+        moved = {**params, "linear": {**params["linear"], "bias": jnp.array(raw)}}
+        return float(task.loss(moved, still, jax.random.key(0))[0][0])
+
+    below, above = -np.quantile(seen, 0.1, method="higher"), np.quantile(seen, 0.9, method="lower")
+    best = loss(below, above)
+    assert all(best < loss(below * f, above) for f in (0.8, 1.25))
+    assert all(best < loss(below, above * f) for f in (0.8, 1.25))
 
 
 def test_forecast_is_the_reference_and_the_residual_in_units_of_its_deviation(params, tmp_path):
     view, h = SeasonalView(series_of(VALUES), CUTOFF), np.arange(1, HORIZON + 1, 3)
     t = np.arange(364, TRAINED_UNTIL, 7)[:, None]
     seen = np.where(t + h <= TRAINED_UNTIL, VALUES[t + h] - view.reference(t, h), np.nan)
-    shifted = {**params, "linear": {**params["linear"], "bias": jnp.ones(1)}}  # The residual is 1 everywhere.
+    shifted = {**params, "linear": {**params["linear"], "bias": jnp.ones(3)}}  # The residual is 1 everywhere.
     task_of().finish(shifted, tmp_path)
-    _, forecast = read_forecast(tmp_path / FORECAST_FILE)
+    forecast = read_forecast(tmp_path / FORECAST_FILE).centre
     reference = view.reference(np.array([CUTOFF]), np.arange(1, HORIZON + 1))
     np.testing.assert_allclose(forecast, reference + np.nanstd(seen))
 
@@ -212,14 +258,17 @@ def test_settings_name_data_cutoff_and_configuration():
 
 
 def test_too_short_a_history_is_refused_with_the_length_needed():
-    message = r"^s.csv: 405 days up to the cutoff 2011-07-10 are too few; expected more than 365 \+ valid_days = 405$"
+    least = 364 + 28 + VALID
+    message = rf"^s.csv: {least} days up to the cutoff .* are too few; expected at least {least + 1} \(a year, 28 days"
     with pytest.raises(InputError, match=message):
-        task_of(cutoff=364 + VALID)
+        task_of(cutoff=least - 1)
+    assert np.isfinite(task_of(cutoff=least).batch(0)["known"]).all()
 
 
-def test_a_constant_series_is_refused():
+@pytest.mark.parametrize("value", [5.0, 7.3])  # The deviation of the second is not 0 but a rounding error.
+def test_a_constant_series_is_refused(value):
     with pytest.raises(InputError, match=r"^s.csv: constant up to 2012-02-11; nothing to learn$"):
-        task_of(np.full(DAYS, 5.0))
+        task_of(np.full(DAYS, value))
 
 
 @pytest.mark.parametrize("name", ["origins", "horizons", "valid_days", "horizon", "lookback"])
@@ -237,10 +286,12 @@ def test_windows_stay_within_a_year(name, most):
 
 def test_a_forecast_file_keeps_every_bit_and_missing_days(tmp_path):
     random = np.random.default_rng(0)
-    observed, forecast = random.normal(size=5), random.normal(size=5) * 1e-9
+    observed, lower, centre, upper = random.normal(size=(4, 5)) * 1e-9
     observed[[0, 3]] = np.nan
-    dates = np.datetime64("2020-02-27") + np.arange(5)
-    write_forecast(tmp_path / "f.csv", dates, observed, forecast)
-    assert (tmp_path / "f.csv").read_text().splitlines()[1] == f"2020-02-27,,{float(forecast[0])!r}"
-    for got, expected in zip(read_forecast(tmp_path / "f.csv"), (observed, forecast), strict=True):
+    written = Forecast(np.datetime64("2020-02-27") + np.arange(5), observed, lower, centre, upper)
+    write_forecast(tmp_path / "f.csv", written)
+    lines = (tmp_path / "f.csv").read_text().splitlines()
+    assert lines[0] == "date,observed,lower,centre,upper"
+    assert lines[1].startswith(f"2020-02-27,,{float(lower[0])!r},")
+    for got, expected in zip(read_forecast(tmp_path / "f.csv"), written, strict=True):
         np.testing.assert_array_equal(got, expected)

@@ -18,22 +18,26 @@ BELOW = {
     "layers": {"recurrent", "cells"},
     "losses": set(),
     "metrics": set(),
+    "plots": set(),
     "data": {"errors"},
     "baselines": {"data"},
     "models": {"layers", "cells", "config", "errors"},
     "training": {"config", "task", "errors"},
-    "tasks": {"models", "data", "losses", "metrics", "config", "task", "errors"},
+    "tasks": {"models", "data", "losses", "metrics", "plots", "config", "task", "errors"},
     "experiment": {"task", "errors"},
-    "reproduce": {"experiment", "training"},
-    "report": {"reproduce", "experiment", "training", "errors"},
-    "cli": {"report", "reproduce", "experiment", "config", "errors"},
-    "experiments": {"experiment", "tasks", "task", "models", "data", "baselines", "metrics", "config", "cli"},
+    "records": {"experiment", "training"},
+    "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
+    "report": {"records", "experiment", "training", "metrics", "errors"},
+    "cli": {"report", "reproduce", "records", "experiment", "config", "errors"},
+    "experiments": {"experiment", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
+    | {"training", "cli"},
 }
 ONLY_IN = {
     "flax": {"models"},
     "orbax": {"training/checkpoint.py"},
     "optax": {"training/loop.py", "losses.py"},
     "tyro": {"cli.py", "config.py"},
+    "matplotlib": {"plots.py"},
     "rich": {"cli.py", "training/progress.py", "report/tables.py"},
 }
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lstm_gru.losses import huber, squared
+from lstm_gru.losses import huber, pinball, squared
 
 TARGET = jnp.array([0.0, 0.0, 0.0, 5.0, 1e6])
 PREDICTION = jnp.array([0.5, -1.0, 3.0, 1.0, 0.0])
@@ -15,6 +15,12 @@ WEIGHT = jnp.array([1.0, 2.0, 1.0, 0.5, 0.0])
 def test_huber_by_hand():
     total, weight = huber(PREDICTION, TARGET, WEIGHT)
     np.testing.assert_allclose(total, 0.125 + 2 * 0.5 + 2.5 + 0.5 * 3.5)
+    assert weight == 4.5
+
+
+def test_pinball_by_hand():
+    total, weight = pinball(PREDICTION, TARGET, WEIGHT, 0.9)
+    np.testing.assert_allclose(total, 0.1 * 0.5 + 2 * 0.9 * 1 + 0.1 * 3 + 0.5 * 0.9 * 4, rtol=1e-6)
     assert weight == 4.5
 
 

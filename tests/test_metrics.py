@@ -1,9 +1,21 @@
 """Metrics against points counted one by one."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from lstm_gru.metrics import rmse, rolling_by_horizon
+from lstm_gru.metrics import (
+    covered,
+    mae,
+    mape,
+    mase_scale,
+    paired_bootstrap,
+    pinball,
+    rmse,
+    rolling_by_horizon,
+    smape,
+)
 
 NAN = np.nan
 
@@ -51,3 +63,52 @@ def test_rolling_equals_point_by_point(window, missing):
     errors = random.random((5, 40))
     errors[random.random(errors.shape) < missing] = NAN
     np.testing.assert_allclose(rolling_by_horizon(errors, window), rolling_point_by_point(errors, window))
+
+
+Y = np.array([4.0, np.nan, -2.0, 0.0])
+F = np.array([5.0, 9.0, -4.0, 1.0])
+
+
+def test_point_metrics_by_hand():
+    assert mae(F, Y) == pytest.approx((1 + 2 + 1) / 3)
+    assert mape(F, Y) == pytest.approx((1 / 4 + 2 / 2) / 2)  # The zero is left out.
+    assert smape(F, Y) == pytest.approx((2 / 9 + 4 / 6 + 2 / 1) / 3)
+    assert smape(np.zeros(2), np.zeros(2)) == 0
+
+
+def test_mase_scale_is_the_error_of_the_season_before():
+    history = np.array([1.0, 5.0, 2.0, np.nan, 4.0, 5.0])
+    assert mase_scale(history, 2) == pytest.approx((abs(2 - 1) + abs(4 - 2)) / 2)
+    assert mase_scale(history, 4) == pytest.approx((3 + 0) / 2)
+
+
+def test_pinball_by_hand_and_least_at_the_quantile():
+    assert pinball(F, Y, 0.9) == pytest.approx((0.1 * 1 + 0.9 * 2 + 0.1 * 1) / 3)
+    values = np.random.default_rng(0).normal(size=501)
+    losses = [pinball(np.full(501, guess), values, 0.9) for guess in np.sort(values)]
+    assert np.argmin(losses) == 450
+
+
+def test_covered_counts_the_bounds_and_skips_missing():
+    inside = covered(np.array([4.0, 0, -1, -9]), np.array([4.0, 1, 0, 0]), Y)
+    np.testing.assert_array_equal(inside, [1, np.nan, 0, 1])
+
+
+def test_paired_bootstrap_of_a_constant_ratio_has_no_spread():
+    points = np.array([10, 20, 30])
+    difference, lower, upper = paired_bootstrap(points * 4.0, points * 1.0, points)
+    assert (difference, lower, upper) == pytest.approx((1.0, 1.0, 1.0))
+
+
+def test_paired_bootstrap_interval_equals_that_of_all_resamples():
+    """Three groups have 27 equally likely resamples, so that the exact interval is known."""
+    first, second, points = np.array([9.0, 1.0, 4.0]), np.array([4.0, 4.0, 4.0]), np.array([1, 1, 2])
+
+    def difference(groups):
+        total = lambda sums: sum(sums[g] for g in groups) / sum(points[g] for g in groups)  # noqa: E731
+        return total(first) ** 0.5 - total(second) ** 0.5
+
+    exact = sorted(difference(groups) for groups in itertools.product(range(3), repeat=3))
+    value, lower, upper = paired_bootstrap(first, second, points, draws=50_000)
+    assert value == pytest.approx(difference(range(3)))
+    assert (lower, upper) == pytest.approx((exact[0], exact[-1]))  # Each has a chance of 1/27 > 2.5 %.

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from lstm_gru.report import plots
+from lstm_gru import plots
 
 DAYS = np.datetime64("2015-01-01") + np.arange(60)
 HORIZONS = np.arange(1, 31)

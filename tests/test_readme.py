@@ -2,20 +2,23 @@
 
 import json
 import re
+from collections import Counter
+from dataclasses import asdict
 
 import pytest
 
 from lstm_gru import cells, cli, recurrent
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
-from lstm_gru.report.readme import BLOCK, readme_path, with_tables
-from lstm_gru.reproduce import record_path, recorded, results_directory
+from lstm_gru.records import record_path, recorded, recorded_rates, results_directory
+from lstm_gru.report.documents import BLOCK, plot_captions, readme_path, results, results_path, with_tables
 
 TEXT = readme_path().read_text(encoding="utf-8")
 
 
 def test_tables_are_those_of_the_recorded_results():
     assert with_tables(TEXT) == TEXT, "run: lstm-gru report"
+    assert results_path().read_text(encoding="utf-8") == results(), "run: lstm-gru report"
 
 
 def test_a_stale_number_is_noticed():
@@ -34,17 +37,39 @@ def test_every_record_is_complete_and_in_its_place(path):
     record = json.loads(path.read_text())
     experiment = load_experiment(record["experiment"])
     assert record_path(record) == path
-    assert set(record["scores"]) == set(experiment.scores)
+    if "rates" in record:
+        assert set(record["rates"]) == set(experiment.variants)
+        return
+    assert set(record["scores"]) <= set(experiment.scores)
+    assert next(iter(experiment.scores)) in record["scores"]
     assert not record["made_with"]["commit"].endswith("+changes"), "recorded from uncommitted code"
-    assert record.get("variant", record.get("baseline"))
+
+
+def test_every_variant_has_the_learning_rate_that_was_best_on_validation():
+    experiment = load_experiment("page_views")
+    for variant, errors in recorded_rates("page_views")["rates"].items():
+        best = min(errors, key=errors.get)
+        assert experiment.config(variant).train.learning_rate == float(best)
+
+
+def test_recorded_runs_have_the_configuration_of_their_variant():
+    experiment = load_experiment("page_views")
+    for record in recorded("page_views"):
+        if "config" in record:
+            config = asdict(experiment.config(record["variant"]))
+            assert record["config"] == {**config, "train": {**config["train"], "seed": record["seed"]}}
+
+
+def test_recorded_plots_are_there():
+    captions = plot_captions("page_views")
+    assert captions
+    for name in captions:
+        assert (results_path().parent / "plots" / name).stat().st_size > 10_000
 
 
 def test_every_variant_has_at_least_three_recorded_seeds():
-    seeds = {variant: 0 for variant in load_experiment("page_views").variants}
-    for record in recorded("page_views"):
-        if "variant" in record:
-            seeds[record["variant"]] += 1
-    assert min(seeds.values()) >= 3
+    counted = Counter(record.get("variant") for record in recorded("page_views"))
+    assert all(counted[variant] >= 3 for variant in load_experiment("page_views").variants)
 
 
 def test_python_blocks_run():
@@ -60,5 +85,10 @@ def test_python_blocks_run():
 
 def test_commands_named_in_the_text_exist():
     used = set(re.findall(r"lstm-gru (\w+)", TEXT))
-    assert used <= set(cli.COMMANDS)
-    assert used >= {"list", "train", "reproduce", "report"}
+    assert used == set(cli.COMMANDS)
+
+
+def test_pictures_and_files_that_are_linked_exist():
+    linked = re.findall(r"\]\(([^)#]+)\)", TEXT)
+    assert len(linked) >= 6
+    assert all((readme_path().parent / path).exists() for path in linked)

@@ -61,7 +61,8 @@ def last_year(t, h, around=3):
 
 
 def past_years(t, h, around=3):
-    departures = [season(t, h, k, around) - mean(t - 364 * k + 1, t - 364 * (k - 1)) for k in range(1, 6)]
+    whole = [k for k in range(1, 6) if t - 364 * k + 1 >= 0]
+    departures = [season(t, h, k, around) - mean(t - 364 * k + 1, t - 364 * (k - 1)) for k in whole]
     seen = [departure for departure in departures if not math.isnan(departure)]
     return sum(seen) / len(seen) if seen else 0.0
 

@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 
 from lstm_gru.experiment import Experiment
 from lstm_gru.metrics import paired_bootstrap
-from lstm_gru.reproduce import CHOSEN
+from lstm_gru.records import CHOSEN
 
 MISSING = "–"
 

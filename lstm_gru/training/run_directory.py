@@ -122,10 +122,12 @@ def available_cores() -> int:
 
 def git_commit() -> str | None:
     """Return the checkout's commit, with ``+changes`` where tracked files differ; None outside a checkout."""
-    here = Path(__file__).parent
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():  # An installed package may lie inside somebody else's repository.
+        return None
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=here, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout
 
     try:
         changed = git("status", "--porcelain", "--untracked-files=no").strip()
