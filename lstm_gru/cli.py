@@ -3,6 +3,7 @@
 Bad input ends in one sentence on standard error and exit code 2.
 """
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, make_dataclass
@@ -15,7 +16,7 @@ from rich.console import Console
 from lstm_gru.config import flatten, require
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, load_experiment
-from lstm_gru.records import keep, recorded
+from lstm_gru.records import keep, plots_directory, recorded
 from lstm_gru.report.documents import update_documents
 from lstm_gru.report.tables import comparison, rates_table
 from lstm_gru.reproduce import (
@@ -173,12 +174,17 @@ def reproduce(argv: list[str]) -> int:
         records.append(record)
         if arguments.record:
             keep(record)
+    plots = root / experiment.name / "plots"
+    if not arguments.smoke:  # A smoke run has only a few of the folds that the plots show.
+        draw(runs, plots)
     if arguments.record:
-        draw(runs)
+        shutil.copytree(plots, plots_directory(), dirs_exist_ok=True)
     _show_table(experiment, recorded(experiment.name), f"{experiment.title}: recorded in experiments/results")
     suffix = " (smoke run: the numbers mean nothing)" if arguments.smoke else ""
     _show_table(experiment, records, f"{experiment.title}: this machine{suffix}", arguments.seeds)
     print("runs:", *(str(run.directory) for run in runs), sep="\n  ")
+    if plots.is_dir():
+        print("plots:", *sorted(map(str, plots.glob("*.png"))), sep="\n  ")
     return 0
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from lstm_gru.config import from_settings
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, Measured, load_experiment
-from lstm_gru.records import CHOSEN, Record, plots_directory
+from lstm_gru.records import CHOSEN, Record
 from lstm_gru.task import Task
 from lstm_gru.training.loop import fit
 from lstm_gru.training.run_directory import manifest, read_json, write_json
@@ -211,13 +211,12 @@ def choose_rates(experiment: Experiment, root: Path, jobs: int) -> Record:
     return {"experiment": experiment.name, "rates": rates, "made_with": manifest()}
 
 
-def draw(runs: Iterable[Run]) -> None:
-    """Draw an experiment's plots from finished runs into the folder of recorded plots."""
+def draw(runs: Iterable[Run], directory: Path) -> None:
+    """Draw an experiment's plots from finished runs into a directory, with their captions in ``EXPERIMENT.json``."""
     found: dict[str, dict[int, dict[str, Path]]] = {}
     for run in runs:
         found.setdefault(run.variant, {})[run.seed] = fold_directories(run.directory)
-    directory = plots_directory()
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     captions = load_experiment(run.experiment).plots(found, directory)
     write_json(directory / f"{run.experiment}.json", captions)
 
