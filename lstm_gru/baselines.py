@@ -5,6 +5,7 @@ series' units.
 """
 
 import logging
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -75,7 +76,9 @@ def prophet(series: DailySeries, cutoff: int, horizon: int) -> np.ndarray:
     history = pandas.DataFrame({"ds": series.date(days), "y": series.values[days]}).dropna()
     future = pandas.DataFrame({"ds": series.date(np.arange(cutoff + 1, cutoff + 1 + horizon))})
     np.random.seed(0)  # noqa: NPY002  Prophet samples its interval from NumPy's global generator.
-    predicted = Prophet().fit(history).predict(future)
+    with warnings.catch_warnings():  # Its own, of the versions of its dependencies.
+        warnings.simplefilter("ignore")
+        predicted = Prophet().fit(history).predict(future)
     return predicted[["yhat_lower", "yhat", "yhat_upper"]].to_numpy()
 
 

@@ -60,7 +60,7 @@ def test_scores_of_written_forecasts_are_those_of_the_rule(runs):
     written = EXPERIMENT.score(found["gru"])
     rule = EXPERIMENT.baselines()["mean of past years"]
     assert {name: written.scores[name] for name in rule.scores} == pytest.approx(dict(rule.scores))
-    assert written.folds == pytest.approx(dict(rule.folds))
+    assert written.folds == {fold: pytest.approx(pair) for fold, pair in rule.folds.items()}
     assert sum(points for _, points in written.folds.values()) == 3988
     assert written.scores["coverage"] == pytest.approx(0.7, abs=0.1)
     assert written.scores["rmse"] == pytest.approx(np.sqrt(sum(total for total, _ in written.folds.values()) / 3988))
