@@ -215,8 +215,8 @@ EXPERIMENT = Experiment(
         "Prophet's rolling mean over the nearest 10 % of the points up to that horizon.",
         "At each cutoff the last 365 days of the history are held out and choose the checkpoint; nothing after the "
         "cutoff is seen. Since cutoffs are 180 days apart, the held-out year of one cutoff is the test year of an "
-        "earlier one; the features and the settings shared by all cells were found with both in view, so the "
-        "distance to Prophet is to be read with that in mind, the distances between cells are not affected.",
+        "earlier one; the features and the settings that all cells share were found with both in view, and mostly with "
+        "the GRU. The distance to Prophet, and small distances between cells, are to be read with that in mind.",
         "The 80 % interval is calibrated on the held-out year; coverage is the share of observed days inside it.",
         "Ridge reads the same features of the target day as the networks' linear part; what the networks add is "
         "the recurrent part, which reads the last 28 days. Whether a difference survives a change of cutoffs is in the "
