@@ -6,7 +6,7 @@ and each result can be used wherever a layer is expected.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -14,16 +14,24 @@ import jax.numpy as jnp
 
 from lstm_gru import recurrent as scan
 from lstm_gru.cells import Array, Carry, Cell
+from lstm_gru.dropout import check_rate, drop
 
 Params = Any
-Merge = str | Callable[[Array, Array], Array]
+Merge = str | Callable[[Array, Array], Any]
 
 
 class LayerOutput(NamedTuple):
-    """What a layer returns: ``outputs [B, T, features]`` and the final ``carry`` of each of its parts."""
+    """What a layer returns.
 
-    outputs: Array
+    Attributes:
+      outputs: ``[B, T, features]``; a pair of them where ``features`` is a pair.
+      carry: the final carry of each of its parts.
+      record: a `lstm_gru.recurrent.Record` of each of its parts, arranged as ``carry`` is; None unless asked for.
+    """
+
+    outputs: Any
     carry: Carry
+    record: Any = None
 
 
 @dataclass(frozen=True)
@@ -31,17 +39,17 @@ class Layer:
     """A recurrent layer.
 
     Attributes:
-      features: width of the outputs.
+      features: width of the outputs; a pair of widths for two unmerged directions.
       init: ``(key, in_features, dtype=float32) -> params``.
       initial_carry: ``(params, batch_size) -> carry``.
-      apply: ``(params, xs, lengths=None, carry=None, key=None) -> LayerOutput``. ``key`` switches dropout
-        on; None is evaluation.
+      apply: ``(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput``. ``key``
+        switches dropout on, None is evaluation; ``record`` asks for gates and carries.
       step: ``(params, carry, x [B, F]) -> (carry, output [B, features])``; None where the layer reads the
         future and so cannot stream.
       last: ``carry -> [B, features]``, a fixed-width summary: the output at the end of each direction.
     """
 
-    features: int
+    features: Any
     init: Callable[..., Params]
     initial_carry: Callable[[Params, int], Carry]
     apply: Callable[..., LayerOutput]
@@ -49,11 +57,12 @@ class Layer:
     last: Callable[[Carry], Array]
 
 
-MERGES: dict[str, Callable[[Array, Array], Array]] = {
+MERGES: dict[str, Callable[[Array, Array], Any]] = {
     "concat": lambda forward, backward: jnp.concatenate([forward, backward], axis=-1),
     "sum": jnp.add,
     "mul": jnp.multiply,
     "ave": lambda forward, backward: (forward + backward) / 2,
+    "none": lambda forward, backward: (forward, backward),
 }
 
 
@@ -69,9 +78,10 @@ def recurrent(cell: Cell, *, reverse: bool = False) -> Layer:
       >>> layer = recurrent(gru(8))
     """
 
-    def apply(params, xs, lengths=None, carry=None, key=None) -> LayerOutput:
-        unrolled = scan.unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse, key=key)
-        return LayerOutput(unrolled.outputs, unrolled.carry)
+    def apply(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput:
+        return LayerOutput(
+            *scan.unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse, key=key, record=record)
+        )
 
     def step(params, carry, x) -> tuple[Carry, Array]:
         return scan.step(cell, params, carry, x)
@@ -94,7 +104,7 @@ def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge =
     Args:
       forward: cell reading from the first step to the last.
       backward: cell reading from the last valid step to the first; a second ``forward`` when None.
-      merge: ``concat``, ``sum``, ``mul``, ``ave`` or a function of two ``[..., H]``.
+      merge: ``concat``, ``sum``, ``mul``, ``ave``, ``none`` (a pair of outputs) or a function of two ``[..., H]``.
 
     Raises:
       ValueError: on an unknown merge, or one that needs equal widths and gets different ones.
@@ -107,23 +117,23 @@ def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge =
     layers = (recurrent(forward), recurrent(backward or forward, reverse=True))
     join = _merge_function(merge)
     widths = tuple(layer.features for layer in layers)
-    if isinstance(merge, str) and merge != "concat" and widths[0] != widths[1]:
+    if merge in ("sum", "mul", "ave") and widths[0] != widths[1]:
         raise ValueError(f"merge = {merge!r} joins equal widths; forward has {widths[0]}, backward {widths[1]}")
     merged = jax.eval_shape(join, *(jax.ShapeDtypeStruct((1, width), jnp.float32) for width in widths))
 
-    def apply(params, xs, lengths=None, carry=None, key=None) -> LayerOutput:
-        carries, keys = carry or (None, None), _split(key, 2)
+    def apply(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput:
+        carries, keys = (None, None) if carry is None else carry, _split(key, 2)
         parts = [
-            layer.apply(p, xs, lengths, c, k) for layer, p, c, k in zip(layers, params, carries, keys, strict=True)
+            layer.apply(p, xs, lengths, c, k, record)
+            for layer, p, c, k in zip(layers, params, carries, keys, strict=True)
         ]
         outputs = join(*(p.outputs for p in parts))
-        if callable(merge) and lengths is not None:  # Of zeros, it may make something else than zero.
-            valid = jnp.arange(outputs.shape[1])[None, :] < jnp.asarray(lengths)[:, None]
-            outputs = jnp.where(valid[..., None], outputs, 0)
-        return LayerOutput(outputs, tuple(p.carry for p in parts))
+        if callable(merge):  # Of zeros, it may make something else than zero.
+            outputs = jax.tree.map(lambda leaf: _without_padding(leaf, lengths), outputs)
+        return _together(outputs, parts)
 
     return Layer(
-        features=merged.shape[-1],
+        features=jax.tree.map(lambda leaf: leaf.shape[-1], merged),
         init=lambda key, in_features, dtype=jnp.float32: tuple(
             layer.init(k, in_features, dtype) for layer, k in zip(layers, jax.random.split(key), strict=True)
         ),
@@ -144,7 +154,8 @@ def stack(*layers: Layer, dropout: float = 0.0) -> Layer:
       dropout: probability of zeroing a value between two layers (not before the first, not after the last).
 
     Raises:
-      ValueError: without layers, or with dropout outside [0, 1).
+      ValueError: without layers, with an unmerged pair of outputs below another layer, or with dropout
+        outside [0, 1).
 
     Example:
       >>> from lstm_gru.cells import gru, lstm
@@ -152,23 +163,25 @@ def stack(*layers: Layer, dropout: float = 0.0) -> Layer:
     """
     if not layers:
         raise ValueError("stack: no layers; expected at least one")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"stack: dropout = {dropout}; expected a probability of at least 0 and below 1")
+    for k, layer in enumerate(layers[:-1]):
+        if not isinstance(layer.features, int):
+            raise ValueError(f"stack: layer {k} gives a pair of outputs; expected one below another layer")
+    dropout = check_rate("stack: dropout", dropout)
 
     def init(key, in_features, dtype=jnp.float32) -> Params:
         widths = (in_features, *(layer.features for layer in layers[:-1]))
         keys = jax.random.split(key, len(layers))
         return tuple(layer.init(k, width, dtype) for layer, k, width in zip(layers, keys, widths, strict=True))
 
-    def apply(params, xs, lengths=None, carry=None, key=None) -> LayerOutput:
-        carries, final = carry or (None,) * len(layers), []
+    def apply(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput:
+        carries, parts = (None,) * len(layers) if carry is None else carry, []
         for i, (layer, layer_key) in enumerate(zip(layers, _split(key, len(layers)), strict=True)):
             dropout_key, cell_key = _split(layer_key, 2)
             if i > 0:
                 xs = drop(dropout_key, xs, dropout)
-            xs, layer_carry = layer.apply(params[i], xs, lengths, carries[i], cell_key)
-            final.append(layer_carry)
-        return LayerOutput(xs, tuple(final))
+            parts.append(layer.apply(params[i], xs, lengths, carries[i], cell_key, record))
+            xs = parts[-1].outputs
+        return _together(xs, parts)
 
     def step(params, carry, x) -> tuple[Carry, Array]:
         final = []
@@ -189,15 +202,84 @@ def stack(*layers: Layer, dropout: float = 0.0) -> Layer:
     )
 
 
-def drop(key: Array | None, xs: Array, rate: float) -> Array:
-    """Zero each value with probability ``rate``, scale the others by 1 / (1 - rate); unchanged without a key.
+def residual(layer: Layer) -> Layer:
+    """Return the layer with its input added to its output, for stacks of it.
 
-    Source: Srivastava et al. 2014, in its inverted form.
+    Equation: ``y_t = x_t + layer(x)_t``. Source: Wu et al. 2016 (arXiv:1609.08144), section 3.1; the idea of
+    He et al. 2016. ``last`` is the inner layer's: its state, without the input.
+
+    Args:
+      layer: a layer as wide as its input.
+
+    Raises:
+      ValueError: when ``init`` or ``apply`` gets an input of another width than the layer's output.
+
+    Example:
+      >>> from lstm_gru.cells import gru
+      >>> layer = stack(recurrent(gru(8)), residual(recurrent(gru(8))), residual(recurrent(gru(8))))
     """
-    if key is None or rate == 0.0:
-        return xs
-    keep = jax.random.bernoulli(key, 1 - rate, xs.shape)
-    return jnp.where(keep, xs / (1 - rate), 0)
+
+    def check(in_features: int) -> None:
+        if in_features != layer.features:
+            raise ValueError(f"residual: the input has {in_features} features, the layer's output {layer.features}")
+
+    def init(key, in_features, dtype=jnp.float32) -> Params:
+        check(in_features)
+        return layer.init(key, in_features, dtype)
+
+    def apply(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput:
+        check(jnp.shape(xs)[-1])
+        inner = layer.apply(params, xs, lengths, carry, key, record)
+        return inner._replace(outputs=_without_padding(jnp.asarray(xs), lengths) + inner.outputs)
+
+    def step(params, carry, x) -> tuple[Carry, Array]:
+        carry, output = layer.step(params, carry, x)
+        return carry, x + output
+
+    return replace(layer, init=init, apply=apply, step=step if layer.step else None)
+
+
+def learned_carry(layer: Layer) -> Layer:
+    """Return the layer with an initial carry that is learned; it starts at zero.
+
+    Args:
+      layer: any layer. The result's parameters are ``{"layer": ..., "carry": ...}``, the carry of one row.
+
+    Example:
+      >>> from lstm_gru.cells import lstm
+      >>> layer = learned_carry(bidirectional(lstm(8)))
+    """
+
+    def init(key, in_features, dtype=jnp.float32) -> Params:
+        params = layer.init(key, in_features, dtype)
+        row = jax.eval_shape(lambda: layer.initial_carry(params, 1))
+        return {"layer": params, "carry": jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[1:], dtype), row)}
+
+    def initial_carry(params, batch_size) -> Carry:
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (batch_size, *leaf.shape)), params["carry"])
+
+    def apply(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput:
+        carry = initial_carry(params, len(xs)) if carry is None else carry
+        return layer.apply(params["layer"], xs, lengths, carry, key, record)
+
+    def step(params, carry, x) -> tuple[Carry, Array]:
+        return layer.step(params["layer"], carry, x)
+
+    return replace(layer, init=init, initial_carry=initial_carry, apply=apply, step=step if layer.step else None)
+
+
+def _together(outputs: Any, parts: list[LayerOutput]) -> LayerOutput:
+    """The outputs with all parts' carries and, where they have one, records."""
+    records = tuple(part.record for part in parts)
+    carry = tuple(part.carry for part in parts)
+    return LayerOutput(outputs, carry, None if any(record is None for record in records) else records)
+
+
+def _without_padding(outputs: Array, lengths: Array | None) -> Array:
+    if lengths is None:
+        return outputs
+    valid = jnp.arange(outputs.shape[1])[None, :] < jnp.asarray(lengths)[:, None]
+    return jnp.where(valid[..., None], outputs, 0)
 
 
 def _merge_function(merge: Merge) -> Callable[[Array, Array], Array]:

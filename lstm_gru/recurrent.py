@@ -14,6 +14,18 @@ each step (input and recurrent product; their transposes; weight gradients). Wit
 `lstm_gru.cells.GatedCell` one product each way remains: the reverse scan transposes `gate` with `jax.vjp`
 and multiplies once with the transposed kernel; kernel and bias gradients are single products over all
 steps afterwards; input kernels are outside the scan to begin with. XLA does not find this by itself.
+
+Types, the same for every cell:
+
+- products run in the *compute type*: bfloat16 or float16 when ``xs`` is, whatever type the parameters are kept in;
+  else the widest of ``xs`` and the parameters (float64 needs ``jax.enable_x64``);
+- products are summed in the *carry type*: float32, or float64 when the compute type is; biases, gates, carries and
+  the record have it too, and sums over time are in it;
+- outputs have the compute type, so that half precision runs through a stack; a gradient has its argument's type;
+- an initial carry of a narrower type is converted, one of a wider type refused.
+
+So float32 parameters with bfloat16 ``xs`` are the usual mixed precision. How a float32 product is computed on GPU and
+TPU is for ``jax.default_matmul_precision`` to say.
 """
 
 from functools import partial
@@ -21,11 +33,25 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from lstm_gru.cells import Array, Carry, Cell, Fixed, GatedCell, Gates, Params, StepCell
+from lstm_gru.cells import Array, Carry, Cell, Fixed, GatedCell, Gates, LinearCell, Params, StepCell
+from lstm_gru.cells.protocol import carry_type, product
+from lstm_gru.inputs import as_type, check_inputs, compute_type, initial_carry, vary_alike
+from lstm_gru.reverse_mode import reverse_mode_only
 
 BACKWARDS = ("derived", "autodiff")
+
+
+class Record(NamedTuple):
+    """What happened inside, 0 in the padding.
+
+    Attributes:
+      gates: ``{name: [B, T, H]}``, the cell's named activations.
+      carries: the carry after every step, ``[B, T, ...]``.
+    """
+
+    gates: Gates
+    carries: Carry
 
 
 class Unrolled(NamedTuple):
@@ -34,12 +60,12 @@ class Unrolled(NamedTuple):
     Attributes:
       outputs: ``[B, T, H]``, 0 in the padding.
       carry: each row's carry after its last valid step.
-      record: ``{name: [B, T, H]}`` named activations, 0 in the padding; None unless asked for.
+      record: named gate activations and all carries; None unless asked for.
     """
 
     outputs: Array
     carry: Carry
-    record: Gates | None
+    record: Record | None
 
 
 class _Recurrence(NamedTuple):
@@ -72,15 +98,17 @@ def unroll(
       lengths: integers ``[B]`` in 0..T; all T when None.
       reverse: run from each row's last valid step to its first.
       key: for a cell's own noise; None switches noise off.
-      record: also return the named gate activations (differentiated by plain autodiff).
-      backward: ``derived``, or ``autodiff`` for forward-mode differentiation and as the tests' oracle.
+      record: also return a `Record` (differentiated by plain autodiff).
+      backward: ``derived``, or ``autodiff`` for forward-mode differentiation and as the tests' oracle. Cells
+        other than a `GatedCell` always use autodiff.
 
     Returns:
       `Unrolled` ``(outputs, carry, record)``.
 
     Raises:
-      ValueError: on a wrong rank or width, on lengths of a wrong shape or type or outside 0..T, on
-        an unknown ``backward``.
+      ValueError: on a wrong rank, width or type of ``xs``, on lengths of a wrong shape or type or outside 0..T, on
+        parameters or a carry of another cell, on an unknown ``backward``.
+      TypeError: on forward-mode differentiation of the derived pass.
 
     Example:
       >>> from lstm_gru.cells import lstm
@@ -91,24 +119,24 @@ def unroll(
     """
     if backward not in BACKWARDS:
         raise ValueError(f"backward = {backward!r}; expected one of {', '.join(BACKWARDS)}")
-    xs = jnp.asarray(xs)
-    _check_inputs(params, xs, lengths)
+    params, xs = jax.tree.map(jnp.asarray, (params, xs))
+    check_inputs(cell, params, xs, lengths)
     batch, time, _ = xs.shape
-    if carry is None:
-        carry = cell.initial_carry(params, batch)
+    xs = jnp.swapaxes(xs, 0, 1).astype(compute_type(params, xs))
+    carry = initial_carry(cell, params, carry, batch, carry_type(xs.dtype))
     valid = None if lengths is None else jnp.arange(time)[:, None] < jnp.asarray(lengths)[None, :]
-    xs = jnp.swapaxes(xs, 0, 1)
     if valid is not None:  # Makes NaN in the padding harmless in values and gradients.
         xs = jnp.where(valid[..., None], xs, 0)
-    if isinstance(cell, StepCell):
-        carry, (outputs, activations) = _scan_steps(cell, reverse, params, xs, carry, valid, record)
+    per_step, fixed = cell.prepare(params, xs, key)
+    constant = _recurrence(cell, params, fixed, xs.dtype) if isinstance(cell, GatedCell) else fixed
+    operands = vary_alike(constant, per_step, carry, valid)
+    if isinstance(cell, GatedCell) and backward == "derived" and not record:
+        carry, seen = _scan_derived(cell, reverse, *reverse_mode_only(operands))
     else:
-        run = _scan_recorded if record else _scan_derived if backward == "derived" else _scan
-        per_step, fixed = cell.prepare(params, xs, key)
-        recurrence = _Recurrence(*cell.recurrent(params), fixed)
-        carry, (outputs, activations) = run(cell, reverse, recurrence, per_step, carry, valid)
-    outputs, activations = jax.tree.map(partial(_batch_major, valid), (outputs, activations))
-    return Unrolled(outputs, carry, activations)
+        scan = {GatedCell: _scan_gated, StepCell: _scan_steps, LinearCell: _scan_linear}[type(cell)]
+        carry, seen = scan(cell, reverse, *operands, record=record)
+    outputs, recorded = jax.tree.map(partial(_batch_major, valid), seen)
+    return Unrolled(outputs.astype(xs.dtype), carry, recorded)
 
 
 def step(cell: Cell, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
@@ -127,12 +155,17 @@ def step(cell: Cell, params: Params, carry: Carry, x: Array) -> tuple[Carry, Arr
     return unrolled.carry, unrolled.outputs[:, 0]
 
 
+def _recurrence(cell: GatedCell, params: Params, fixed: Fixed, dtype: Any) -> _Recurrence:
+    kernel, bias = cell.recurrent(params)
+    return _Recurrence(kernel.astype(dtype), *as_type((bias, fixed), carry_type(dtype)))
+
+
 def _gate_step(
     cell: GatedCell, recurrence: _Recurrence, carry: Carry, a_x: Gates, valid: Array | None
 ) -> tuple[Carry, Gates, Gates]:
     """One time step: the one recurrent product and pointwise work. Returns carry, record and a."""
-    product = cell.read(recurrence.fixed, carry) @ recurrence.kernel
-    a_h = dict(zip(cell.gates, jnp.split(product, len(cell.gates), axis=-1), strict=True))
+    joined = product(cell.read(recurrence.fixed, carry), recurrence.kernel)
+    a_h = dict(zip(cell.gates, jnp.split(joined, len(cell.gates), axis=-1), strict=True))
     for name, bias in recurrence.bias.items():
         a_h[name] += bias[None, :]
     a = {**a_x, **{name: value + a_x[name] if name in a_x else value for name, value in a_h.items()}}
@@ -140,21 +173,18 @@ def _gate_step(
     return _hold(valid, new, carry), record, a
 
 
-def _scan(cell, reverse, recurrence, per_step, carry, valid, *, with_record=False):
+def _scan_gated(cell, reverse, recurrence, per_step, carry, valid, *, record=False):
     def body(carry, now):
         a_x, valid_now = now
-        carry, record, _ = _gate_step(cell, recurrence, carry, a_x, valid_now)
-        return carry, (cell.hidden(carry), record if with_record else None)
+        carry, activations, _ = _gate_step(cell, recurrence, carry, a_x, valid_now)
+        return carry, (cell.hidden(carry), Record(activations, carry) if record else None)
 
     return jax.lax.scan(body, carry, (per_step, valid), reverse=reverse)
 
 
-_scan_recorded = partial(_scan, with_record=True)
-
-
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _scan_derived(cell, reverse, recurrence, per_step, carry, valid):
-    return _scan(cell, reverse, recurrence, per_step, carry, valid)
+    return _scan_gated(cell, reverse, recurrence, per_step, carry, valid)
 
 
 def _scan_forward(cell, reverse, recurrence, per_step, carry, valid):
@@ -192,14 +222,14 @@ def _scan_backward(cell, reverse, kept, cotangents):
         from_gate, d_carry, d_a = pull_gate((d_carry, d_hidden_now))
         d_product = jnp.concatenate([d_a[name] for name in cell.gates], axis=-1)
         _, pull_read = jax.vjp(cell.read, recurrence.fixed, carry)
-        from_read, d_carry_read = pull_read(d_product @ transposed)
+        from_read, d_carry_read = pull_read(product(d_product, transposed))
         d_fixed = _add(d_fixed, _add(from_gate, from_read))
         return (_add(d_carry, d_carry_read), d_fixed), d_a
 
     start = (d_final, jax.tree.map(jnp.zeros_like, recurrence.fixed))
     (d_carry, d_fixed), d_a = jax.lax.scan(body, start, (before, a, valid, d_hidden), reverse=not reverse)
     d_recurrence = _Recurrence(
-        kernel=_kernel_gradient(cell, recurrence.fixed, before, d_a),
+        kernel=_kernel_gradient(cell, recurrence, before, d_a),
         bias={name: jnp.sum(d_a[name], axis=(0, 1)) for name in recurrence.bias},
         fixed=d_fixed,
     )
@@ -209,21 +239,39 @@ def _scan_backward(cell, reverse, kept, cotangents):
 _scan_derived.defvjp(_scan_forward, _scan_backward)
 
 
-def _kernel_gradient(cell: GatedCell, fixed: Fixed, before: Carry, d_a: Gates) -> Array:
+def _kernel_gradient(cell: GatedCell, recurrence: _Recurrence, before: Carry, d_a: Gates) -> Array:
     """``Σ_t read_tᵀ δ_t`` as one product a gate over all T·B rows."""
-    reads = jax.vmap(cell.read, in_axes=(None, 0))(fixed, before)
+    reads = jax.vmap(cell.read, in_axes=(None, 0))(recurrence.fixed, before)
     rows = reads.reshape(-1, reads.shape[-1]).T
-    return jnp.concatenate([rows @ d_a[name].reshape(rows.shape[1], -1) for name in cell.gates], axis=1)
+    deltas = (d_a[name].reshape(rows.shape[1], -1).astype(recurrence.kernel.dtype) for name in cell.gates)
+    return jnp.concatenate([product(rows, delta) for delta in deltas], axis=1).astype(recurrence.kernel.dtype)
 
 
-def _scan_steps(cell, reverse, params, xs, carry, valid, with_record):
+def _scan_steps(cell, reverse, fixed, per_step, carry, valid, *, record):
     def body(carry, now):
         x, valid_now = now
-        new, record = cell.step(params, carry, x)
+        new, activations = cell.step(fixed, carry, x)
+        new = jax.tree.map(lambda n, o: n.astype(o.dtype), new, carry)  # The carry keeps its type.
         new = _hold(valid_now, new, carry)
-        return new, (cell.hidden(new), record if with_record else None)
+        return new, (cell.hidden(new), Record(activations, new) if record else None)
 
-    return jax.lax.scan(body, carry, (xs, valid), reverse=reverse)
+    return jax.lax.scan(body, carry, (per_step, valid), reverse=reverse)
+
+
+def _scan_linear(cell, reverse, fixed, per_step, carry, valid, *, record):
+    """All steps of ``h = decay ⊙ h + drive``; (decay, drive) pairs compose to one such step."""
+    decay, drive, activations = cell.coefficients(as_type(fixed, carry.dtype), per_step)
+    if valid is not None:  # Holding the state is a step, too: decay 1, drive 0.
+        decay, drive = jnp.where(valid[..., None], decay, 1), jnp.where(valid[..., None], drive, 0)
+    if cell.associative:
+        compose = lambda first, then: (then[0] * first[0], then[0] * first[1] + then[1])  # noqa: E731
+        decay, drive = jax.lax.associative_scan(compose, (decay, drive), reverse=reverse)
+        states = decay * carry[None] + drive
+        final = states[0 if reverse else -1] if len(states) else carry
+    else:
+        once = lambda h, now: (now[0] * h + now[1],) * 2  # noqa: E731
+        final, states = jax.lax.scan(once, carry, (decay, drive), reverse=reverse)
+    return final, (jax.vmap(cell.hidden)(states), Record(activations, states) if record else None)
 
 
 def _hold(valid: Array | None, new: Carry, old: Carry) -> Carry:
@@ -235,30 +283,9 @@ def _hold(valid: Array | None, new: Carry, old: Carry) -> Carry:
 
 def _batch_major(valid: Array | None, time_major: Array) -> Array:
     if valid is not None:
-        time_major = jnp.where(valid[..., None], time_major, 0)
+        time_major = jnp.where(valid.reshape(valid.shape + (1,) * (time_major.ndim - 2)), time_major, 0)
     return jnp.swapaxes(time_major, 0, 1)
 
 
 def _add(a: Any, b: Any) -> Any:
     return jax.tree.map(jnp.add, a, b)
-
-
-def _check_inputs(params: Params, xs: Array, lengths: Any) -> None:
-    if xs.ndim != 3:
-        raise ValueError(f"xs has shape {xs.shape}; expected three axes [B, T, F]")
-    kernel = params.get("kernel") if isinstance(params, dict) else None
-    if kernel is not None and kernel.shape[0] != xs.shape[2]:
-        raise ValueError(f"xs has {xs.shape[2]} features; the cell's kernel was made for {kernel.shape[0]}")
-    if lengths is not None:
-        _check_lengths(lengths, batch=xs.shape[0], time=xs.shape[1])
-
-
-def _check_lengths(lengths: Any, batch: int, time: int) -> None:
-    shape, dtype = jnp.shape(lengths), jnp.result_type(lengths)
-    if shape != (batch,) or not jnp.issubdtype(dtype, jnp.integer):
-        raise ValueError(f"lengths has shape {shape} and type {dtype}; expected integers of shape ({batch},)")
-    if isinstance(lengths, jax.core.Tracer):
-        return  # Values are unknown while tracing; a length above T then acts as T, below 0 as 0.
-    values = np.asarray(lengths)
-    if values.size and (values.min() < 0 or values.max() > time):
-        raise ValueError(f"lengths run from {values.min()} to {values.max()}; expected 0 to T = {time}")

@@ -4,9 +4,11 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+import pytest
 from flax import nnx
 
-from lstm_gru.cells import gru, lstm
+from lstm_gru.cells import CELLS, gru, lstm
 from lstm_gru.layers import bidirectional, recurrent, stack
 from lstm_gru.models.functional import Recurrent, functional
 
@@ -81,3 +83,39 @@ def test_apply_under_jit_leaves_no_tracer_behind():
     params = model.init(jax.random.key(0))
     compiled = jax.jit(model.apply)(params, XS).outputs
     np.testing.assert_allclose(model.apply(params, XS).outputs, compiled, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru_reset_before", "mingru"])  # One of each kind of cell.
+def test_any_cell_trains_inside_a_users_own_module(name):
+    """As a user of NNX does it: nnx.jit, nnx.value_and_grad, nnx.Optimizer, and not a word of ours."""
+
+    class Classifier(nnx.Module):
+        def __init__(self, rngs):
+            self.encoder = Recurrent(recurrent(CELLS[name](4)), F, rngs=rngs)
+            self.head = nnx.Linear(4, 1, rngs=rngs)
+
+        def __call__(self, xs, lengths):
+            return self.head(self.encoder.layer.last(self.encoder(xs, lengths).carry))[:, 0]
+
+    model = Classifier(nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, optax.adam(3e-2), wrt=nnx.Param)
+    target = jnp.array([1.0, 0.0, -1.0, 0.5])
+
+    @nnx.jit
+    def update(model, optimizer):
+        loss, gradient = nnx.value_and_grad(lambda model: jnp.mean((model(XS, LENGTHS) - target) ** 2))(model)
+        optimizer.update(model, gradient)
+        return loss
+
+    losses = [float(update(model, optimizer)) for _ in range(60)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_module_streams_and_records():
+    module = Recurrent(stack(recurrent(lstm(3)), recurrent(gru(2))), F, rngs=nnx.Rngs(0))
+    outputs, _, record = module(XS, record=True)
+    carry = module.initial_carry(B)
+    for t in range(T):
+        carry, output = module.step(carry, XS[:, t])
+        np.testing.assert_allclose(output, outputs[:, t], atol=2e-6)
+        np.testing.assert_allclose(carry[0].cell, record[0].carries.cell[:, t], atol=2e-6)

@@ -3,13 +3,18 @@
 from dataclasses import replace
 
 import chex
+import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import strategies as st
+from jax.experimental.rnn import lstm_ref
+from tools import assert_close, filled, named, scalar
 
 from lstm_gru.cells import CELLS, gru, lstm, rnn
-from lstm_gru.layers import Layer, LayerOutput, bidirectional, drop, recurrent, stack
+from lstm_gru.dropout import drop
+from lstm_gru.layers import Layer, LayerOutput, bidirectional, learned_carry, recurrent, residual, stack
 from lstm_gru.recurrent import unroll
 
 F, H, B, T = 3, 4, 4, 6
@@ -19,20 +24,11 @@ XS = np.random.default_rng(0).normal(size=(B, T, F)).astype(np.float32)
 NAMES = sorted(CELLS)
 NEXT = dict(zip(NAMES, NAMES[1:] + NAMES[:1], strict=True))  # Another cell for the other direction.
 
+few = hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
 every_cell = pytest.mark.parametrize("name", NAMES)
 
 
-@pytest.fixture(autouse=True)
-def op_by_op():
-    """Compiling dozens of small scans takes minutes; running their steps one by one takes milliseconds."""
-    with jax.disable_jit():
-        yield
-
-
-def filled(shapes, seed):
-    """Distinct random values everywhere, biases and carries included."""
-    random = np.random.default_rng(seed)
-    return jax.tree.map(lambda leaf: jnp.asarray(0.6 * random.normal(size=leaf.shape), leaf.dtype), shapes)
+pytestmark = pytest.mark.usefixtures("op_by_op")
 
 
 def made(layer):
@@ -50,7 +46,7 @@ def deep(name):
 def identity(seen=None):
     """A layer without weights that notes its inputs."""
 
-    def apply(params, xs, lengths=None, carry=None, key=None):
+    def apply(params, xs, lengths=None, carry=None, key=None, record=False):
         if seen is not None:
             seen.append(xs)
         return LayerOutput(xs, ())
@@ -66,33 +62,64 @@ def test_recurrent_is_one_unroll(name, reverse):
     layer = recurrent(cell, reverse=reverse)
     params, carry = made(layer)
     expected = unroll(cell, params, XS, carry, lengths=LENGTHS, reverse=reverse)
-    outputs, final = layer.apply(params, XS, LENGTHS, carry)
+    outputs, final, record = layer.apply(params, XS, LENGTHS, carry)
     chex.assert_trees_all_equal((outputs, final), (expected.outputs, expected.carry))
+    assert record is None
 
 
-@every_cell
-@pytest.mark.parametrize(
-    ("merge", "widths", "join"),
-    [
-        ("concat", (H, H), lambda f, b: np.concatenate([f, b], -1)),
-        ("concat", (2, 5), lambda f, b: np.concatenate([f, b], -1)),
-        ("sum", (H, H), lambda f, b: f + b),
-        ("mul", (H, H), lambda f, b: f * b),
-        ("ave", (H, H), lambda f, b: 0.5 * f + 0.5 * b),
-        (lambda f, b: f - 2 * b, (H, H), lambda f, b: f - 2 * b),
-        (lambda f, b: b[..., :1] * f, (2, 5), lambda f, b: b[..., :1] * f),
-    ],
-)
-def test_bidirectional_is_two_unrolls(name, merge, widths, join):
-    forward, backward = CELLS[name](widths[0]), CELLS[NEXT[name]](widths[1])
-    layer = bidirectional(forward, backward, merge=merge)
-    params, carry = made(layer)
-    outputs, final = layer.apply(params, XS, LENGTHS, carry)
-    ahead = unroll(forward, params[0], XS, carry[0], lengths=LENGTHS)
-    back = unroll(backward, params[1], XS, carry[1], lengths=LENGTHS, reverse=True)
-    np.testing.assert_allclose(outputs, join(np.asarray(ahead.outputs), np.asarray(back.outputs)), atol=1e-6)
-    chex.assert_trees_all_close(final, (ahead.carry, back.carry), atol=1e-6)
-    assert layer.features == outputs.shape[-1]
+@st.composite
+def batches(draw, layers, merge="concat"):
+    """Layers of random cells and widths, and a ragged batch with random parameters and carries for each."""
+    batch, time, in_features = (draw(st.integers(1, 4)) for _ in range(3))
+    lengths = np.array(draw(st.lists(st.integers(0, time), min_size=batch, max_size=batch)))
+    widths = [draw(st.integers(1, 4)) for _ in range(layers)]
+    if merge in ("sum", "mul", "ave"):
+        widths = widths[:1] * layers
+    cells = [CELLS[draw(st.sampled_from(NAMES))](width) for width in widths]
+    xs = np.random.default_rng(draw(st.integers(0, 99))).normal(size=(batch, time, in_features)).astype(np.float32)
+    return cells, xs, lengths
+
+
+def made_for(layer, xs):
+    """The layer's parameters and an initial carry, both random, for these inputs."""
+    params = filled(jax.eval_shape(lambda key: layer.init(key, xs.shape[2]), jax.random.key(0)), seed=1)
+    return params, filled(jax.eval_shape(lambda: layer.initial_carry(params, len(xs))), seed=2)
+
+
+JOINS = {
+    "concat": lambda f, b: np.concatenate([f, b], -1),
+    "sum": lambda f, b: f + b,
+    "mul": lambda f, b: f * b,
+    "ave": lambda f, b: 0.5 * f + 0.5 * b,
+    "none": lambda f, b: (f, b),
+    "callable": lambda f, b: b[..., :1] * f,
+}
+
+
+@pytest.mark.parametrize("merge", JOINS)
+def test_bidirectional_is_two_unrolls(merge):
+    @few
+    @hypothesis.given(drawn=batches(2, merge))
+    def check(drawn):
+        (forward, backward), xs, lengths = drawn
+        layer = bidirectional(forward, backward, merge=JOINS[merge] if merge == "callable" else merge)
+        params, carry = made_for(layer, xs)
+        outputs, final, _ = layer.apply(params, xs, lengths, carry)
+        ahead = unroll(forward, params[0], xs, carry[0], lengths=lengths)
+        back = unroll(backward, params[1], xs, carry[1], lengths=lengths, reverse=True)
+        assert_close(outputs, JOINS[merge](np.asarray(ahead.outputs), np.asarray(back.outputs)), 1e-6)
+        chex.assert_trees_all_equal(final, (ahead.carry, back.carry))
+        assert layer.features == jax.tree.map(lambda leaf: leaf.shape[-1], outputs)
+
+    check()
+
+
+def test_padding_stays_zero_under_a_merge_that_makes_something_of_zeros():
+    layer = bidirectional(rnn(H), merge=lambda f, b: jnp.cos(f) + b)
+    params, _ = made(layer)
+    outputs = layer.apply(params, XS, LENGTHS).outputs
+    assert not np.where(VALID, 0, outputs).any()
+    assert np.where(VALID, outputs, 1).all()
 
 
 def test_bidirectional_of_one_cell_gives_each_direction_its_own_weights():
@@ -100,17 +127,43 @@ def test_bidirectional_of_one_cell_gives_each_direction_its_own_weights():
     assert (params[0]["kernel"] != params[1]["kernel"]).all()
 
 
-@every_cell
-def test_stack_is_composition(name):
-    layers = (bidirectional(CELLS[name](3)), recurrent(CELLS[NEXT[name]](5)), recurrent(CELLS[name](2), reverse=True))
+@few
+@hypothesis.given(drawn=batches(4))
+def test_stack_is_composition(drawn):
+    cells, xs, lengths = drawn
+    layers = (recurrent(cells[0]), bidirectional(*cells[1:3]), recurrent(cells[3], reverse=True))
     layer = stack(*layers)
-    params, carry = made(layer)
-    outputs, final = layer.apply(params, XS, LENGTHS, carry)
-    xs, carries = XS, []
+    params, carry = made_for(layer, xs)
+    outputs, final, _ = layer.apply(params, xs, lengths, carry)
+    carries = []
     for part, weights, start in zip(layers, params, carry, strict=True):
-        xs, end = part.apply(weights, xs, LENGTHS, start)
+        xs, end, _ = part.apply(weights, xs, lengths, start)
         carries.append(end)
     chex.assert_trees_all_equal((outputs, final), (xs, tuple(carries)))
+
+
+def test_bidirectional_stack_equals_the_reference_of_jax():
+    """JAX's own oracle for cuDNN's LSTM: two layers, both directions, two biases, lengths."""
+    layer = stack(bidirectional(lstm(H)), bidirectional(lstm(H)))
+    params, carry = made(layer)
+    lengths = np.array([6, 2, 3, 1], np.int32)  # Rows of length 0 are not its case.
+
+    def reference(params, xs, carry):
+        cells, states = [p for pair in params for p in pair], [c for pair in carry for c in pair]
+        kernels, recurrent_kernels = ({k: p[n].T for k, p in enumerate(cells)} for n in ("kernel", "recurrent_kernel"))
+        biases = {k: p["bias"] for k, p in enumerate(cells)}, {k: 0 * p["bias"] for k, p in enumerate(cells)}
+        h, c = (jnp.stack([named(state)[part] for state in states]) for part in ("hidden", "cell"))
+        return lstm_ref(xs, h, c, kernels, recurrent_kernels, *biases, lengths, F, H, 2, 0.0, True)
+
+    def ours(params, xs, carry):
+        outputs, final, _ = layer.apply(params, xs, lengths, carry)
+        states = [c for pair in final for c in pair]
+        return outputs, *(jnp.stack([named(state)[part] for state in states]) for part in ("hidden", "cell"))
+
+    arguments = (params, jnp.asarray(XS), carry)
+    assert_close(ours(*arguments), reference(*arguments), 1e-5)
+    gradient = lambda f: jax.grad(lambda *arguments: scalar(f(*arguments)), argnums=(0, 1, 2))(*arguments)  # noqa: E731
+    assert_close(gradient(ours), gradient(reference), 1e-5)
 
 
 def test_layers_of_equal_shape_in_a_stack_start_with_different_weights():
@@ -124,7 +177,7 @@ def test_padding_is_zero_and_harmless_in_values_and_gradients(name):
     params, carry = made(layer)
 
     def run(params, xs):
-        outputs, final = layer.apply(params, xs, LENGTHS, carry, jax.random.key(5))
+        outputs, final, _ = layer.apply(params, xs, LENGTHS, carry, jax.random.key(5))
         return jnp.sum(jnp.sin(outputs)) + sum(jnp.sum(leaf) for leaf in jax.tree.leaves(final)), (outputs, final)
 
     value_and_grad = jax.value_and_grad(run, argnums=(0, 1), has_aux=True)
@@ -148,7 +201,7 @@ def test_last_is_the_output_at_the_end_of_each_direction(name):
     cell = CELLS[name](H)
     both = stack(recurrent(CELLS[name](2)), bidirectional(cell))
     params, carry = made(both)
-    outputs, final = both.apply(params, XS, LENGTHS, carry)
+    outputs, final, _ = both.apply(params, XS, LENGTHS, carry)
     ahead, back = (np.asarray(part) for part in jnp.split(outputs, 2, axis=-1))
     empty_ahead, empty_back = (cell.hidden(c) for c in carry[1])
     back_at_first_step = np.where(LENGTHS[:, None] > 0, back[:, 0], empty_back)
@@ -162,7 +215,7 @@ def test_one_step_at_a_time_equals_apply(name, depth):
     layers = [recurrent(CELLS[cell](width)) for cell, width in zip((name, NEXT[name], name), (4, 3, 2), strict=True)]
     layer = layers[0] if depth == 1 else stack(layers[0], stack(*layers[1:]))
     params, carry = made(layer)
-    outputs, final = layer.apply(params, XS, None, carry)
+    outputs, final, _ = layer.apply(params, XS, None, carry)
     for t in range(T):
         carry, output = layer.step(params, carry, XS[:, t])
         np.testing.assert_allclose(output, outputs[:, t], atol=2e-6)
@@ -191,9 +244,73 @@ def test_widths_are_passed_upwards_through_nesting(name):
     params, _ = made(layer)
     (ahead, back), (middle, (top, _)) = params
     assert [p["kernel"].shape[0] for p in (ahead, back, middle, top)] == [F, F, 3 + 2, 5]
-    outputs, final = layer.apply(params, XS)
+    outputs, final, _ = layer.apply(params, XS)
     assert outputs.shape == (B, T, layer.features) == (B, T, 4)
     assert layer.last(final).shape == (B, 4)
+
+
+@every_cell
+def test_residual_adds_the_input(name):
+    inner = stack(recurrent(CELLS[name](H)), bidirectional(CELLS[name](F), merge="ave"))
+    layer = residual(inner)
+    params, carry = made(layer)
+    poisoned = np.where(VALID, XS, np.nan).astype(np.float32)
+    outputs, final, _ = layer.apply(params, poisoned, LENGTHS, carry)
+    expected = inner.apply(params, XS, LENGTHS, carry)
+    np.testing.assert_array_equal(outputs, np.where(VALID, XS + expected.outputs, 0))
+    chex.assert_trees_all_equal(final, expected.carry)
+    np.testing.assert_array_equal(layer.last(final), inner.last(expected.carry))
+    assert layer.step is None
+
+
+def test_residual_layers_stream():
+    layer = stack(recurrent(gru(F)), residual(recurrent(lstm(F))), residual(recurrent(rnn(F))))
+    params, carry = made(layer)
+    outputs = layer.apply(params, XS, None, carry).outputs
+    for t in range(T):
+        carry, output = layer.step(params, carry, XS[:, t])
+        np.testing.assert_allclose(output, outputs[:, t], atol=2e-6)
+
+
+@every_cell
+def test_learned_carry_is_where_every_row_starts(name):
+    inner = bidirectional(CELLS[name](H))
+    layer = learned_carry(inner)
+    params, _ = made(layer)
+    start = layer.initial_carry(params, B)
+    assert all((leaf == leaf[:1]).all() and leaf.any() for leaf in jax.tree.leaves(start))
+    outputs, final, _ = layer.apply(params, XS, LENGTHS)
+    chex.assert_trees_all_equal((outputs, final), inner.apply(params["layer"], XS, LENGTHS, start)[:2])
+    gradient = jax.grad(lambda params: scalar(layer.apply(params, XS, LENGTHS).carry))(params)
+    assert all(leaf.all() for leaf in jax.tree.leaves(gradient["carry"]))
+    fresh = layer.init(jax.random.key(0), F)
+    assert not any(leaf.any() for leaf in jax.tree.leaves(fresh["carry"]))
+    given = jax.tree.map(lambda leaf: leaf + 1, start)
+    chex.assert_trees_all_equal(
+        layer.apply(params, XS, LENGTHS, given)[:2], inner.apply(params["layer"], XS, LENGTHS, given)[:2]
+    )
+
+
+def test_learned_carry_streams():
+    layer = learned_carry(recurrent(lstm(H)))
+    params, _ = made(layer)
+    _, output = layer.step(params, layer.initial_carry(params, B), XS[:, 0])
+    np.testing.assert_allclose(output, layer.apply(params, XS).outputs[:, 0], atol=2e-6)
+
+
+@every_cell
+def test_record_is_arranged_as_the_carry(name):
+    layer = residual(stack(bidirectional(CELLS[name](3), CELLS[NEXT[name]](2)), recurrent(CELLS[name](F))))
+    params, carry = made(layer)
+    plain, (outputs, final, record) = (layer.apply(params, XS, LENGTHS, carry, record=r) for r in (False, True))
+    assert plain.record is None
+    chex.assert_trees_all_close((outputs, final), plain[:2], atol=1e-6)
+    (ahead, back), top = record
+    assert [part.gates.keys() for part in (ahead, top)] == [ahead.gates.keys()] * 2
+    hidden = jax.vmap(CELLS[name](F).hidden)(top.carries)
+    np.testing.assert_allclose(hidden, outputs - np.where(VALID, XS, 0), atol=1e-6)
+    for part in (ahead, back, top):
+        assert all(not np.where(VALID, 0, leaf).any() for leaf in jax.tree.leaves(part))
 
 
 @every_cell
@@ -207,7 +324,7 @@ def test_dropout_is_between_layers_only(depth):
     seen = []
     ones = np.ones((50, 40, F), np.float32)
     layer = stack(*[identity(seen)] * depth, dropout=0.5)
-    outputs, _ = layer.apply(((),) * depth, ones, key=jax.random.key(0))
+    outputs = layer.apply(((),) * depth, ones, key=jax.random.key(0)).outputs
     np.testing.assert_array_equal(seen[0], ones)  # None before the first ...
     np.testing.assert_array_equal(outputs, seen[-1])  # ... and none after the last.
     for drops, xs in enumerate(seen):
@@ -231,7 +348,7 @@ def test_dropout_needs_a_key_and_follows_it(name):
 
 def test_dropout_of_an_inner_stack_gets_a_key():
     layer = stack(stack(identity(), identity(), dropout=0.5), identity())
-    outputs, _ = layer.apply((((), ()), ()), XS, key=jax.random.key(0))
+    outputs = layer.apply((((), ()), ()), XS, key=jax.random.key(0)).outputs
     assert 0 < np.mean(outputs == 0) < 1
 
 
@@ -261,9 +378,20 @@ def test_dropout_keeps_the_expectation(rate):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: bidirectional(lstm(H), merge="add"), "merge = 'add'; expected one of concat, sum, mul, ave or a func"),
+        (
+            lambda: bidirectional(lstm(H), merge="add"),
+            "merge = 'add'; expected one of concat, sum, mul, ave, none or a",
+        ),
         (lambda: bidirectional(lstm(4), gru(3), merge="sum"), "merge = 'sum' joins equal .*forward has 4, backward 3"),
         (lambda: bidirectional(lstm(4), gru(3), merge="ave"), "merge = 'ave' joins equal widths"),
+        (
+            lambda: stack(bidirectional(gru(H), merge="none"), recurrent(gru(H))),
+            "stack: layer 0 gives a pair of outputs",
+        ),
+        (
+            lambda: residual(recurrent(gru(H))).init(jax.random.key(0), F),
+            "residual: the input has 3 features, .* output 4",
+        ),
         (lambda: stack(), "stack: no layers; expected at least one"),
         (lambda: stack(recurrent(gru(H)), dropout=1.0), r"stack: dropout = 1.0; expected a probability of at least 0"),
         (lambda: stack(recurrent(gru(H)), dropout=-0.1), r"stack: dropout = -0.1; .* below 1"),

@@ -1,4 +1,11 @@
-"""The scan: against independent equations, against autodiff, against a cell whose answer is known by hand."""
+"""The scan: against independent equations, against autodiff, against a cell whose answer is known by hand.
+
+Tests over ``CELLS`` pick up a new row without another edit.
+"""
+
+from dataclasses import replace
+from functools import cache
+from itertools import combinations
 
 import chex
 import hypothesis
@@ -8,259 +15,289 @@ import numpy as np
 import pytest
 import reference
 from hypothesis import strategies as st
+from tools import assert_close, named, random_carry, random_params, scalar, unnamed
 
-from lstm_gru.cells import CELLS, LSTMCarry, StepCell, lstm
+from lstm_gru.cells import CELLS, GatedCell, LinearCell, StepCell, lstm
 from lstm_gru.recurrent import step, unroll
 
 F, H, B, T = 3, 4, 4, 6
 LENGTHS = (6, 0, 3, 1)
-few = hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
+VALID = np.arange(T)[None, :, None] < np.array(LENGTHS)[:, None, None]
+
+few = hypothesis.settings(max_examples=4, deadline=None, derandomize=True)
+every_cell = pytest.mark.parametrize("name", CELLS)
+GATED = [name for name, make in CELLS.items() if isinstance(make(1), GatedCell)]
+every_gated_cell = pytest.mark.parametrize("name", GATED)
+both_directions = pytest.mark.parametrize("reverse", [False, True])
+op_by_op = pytest.mark.usefixtures("op_by_op")
 
 
-def random_params(cell, seed=0, dtype=jnp.float32):
-    """Distinct random values everywhere, biases included, so that no swap of gates goes unseen."""
-    params = cell.init(jax.random.key(seed), F, dtype)
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(seed + 1), len(leaves))
-    noise = [0.4 * jax.random.normal(k, leaf.shape, dtype) for k, leaf in zip(keys, leaves, strict=True)]
-    return jax.tree.map(jnp.add, params, jax.tree.unflatten(tree, noise))
+def inputs(dtype=jnp.float32, seed=3):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=(B, T, F)), dtype)
 
 
-def random_carry(cell, params, batch, seed=7):
-    carry = cell.initial_carry(params, batch)
-    leaves, tree = jax.tree.flatten(carry)
-    keys = jax.random.split(jax.random.key(seed), len(leaves))
-    return jax.tree.unflatten(
-        tree, [jax.random.normal(k, leaf.shape, leaf.dtype) for k, leaf in zip(keys, leaves, strict=True)]
-    )
-
-
-def scalar(outputs, states):
-    """A scalar in which every output and every final state has a weight of its own."""
-    xp = np if isinstance(outputs, np.ndarray) else jnp
-    total = xp.sum(xp.sin(outputs) * np.linspace(0.5, 2.0, outputs.size).reshape(outputs.shape))
-    for k, state in enumerate(states):
-        total += xp.sum(xp.cos(state) * np.linspace(-1.0, 1.0 + k, state.size).reshape(state.shape))
-    return total
-
-
-def states(carry):
-    """The final states, h first, whatever the cell's carry."""
-    return (carry.hidden, carry.cell) if isinstance(carry, LSTMCarry) else (carry,)
-
-
-def as_carry(cell, h, *rest):
-    return LSTMCarry(cell=rest[0], hidden=h) if rest else h
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("name", reference.STEPS)
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
-def test_values_and_gradients_equal_the_equations(x64, name, reverse, dtype, tolerance):
+@cache
+def equations(name, reverse, second_bias):
+    """Arrays in single precision; and outputs, final states and gradients by the reference in double precision."""
     cell = CELLS[name](H)
-    params = random_params(cell, dtype=dtype)
-    xs = jax.random.normal(jax.random.key(3), (B, T, F), dtype)
-    initial = states(random_carry(cell, params, B))
-    arrays = {**params, "xs": xs, **{f"state_{k}": s for k, s in enumerate(initial)}}
+    params = random_params(cell, F)
+    if second_bias:
+        params["recurrent_bias"] = params["bias"][::-1] + 0.3
+    initial = named(random_carry(cell, params, B))
+    arrays = {**params, "xs": inputs(), **{f"state {key}": value for key, value in initial.items()}}
+    double = {key: np.asarray(value, np.float64) for key, value in arrays.items()}
 
-    def ours(arrays):
-        carry = as_carry(cell, *(arrays[f"state_{k}"] for k in range(len(initial))))
-        weights = {key: arrays[key] for key in params}
-        run = unroll(cell, weights, arrays["xs"], carry, lengths=jnp.array(LENGTHS), reverse=reverse)
-        return scalar(run.outputs, states(run.carry)), (run.outputs, states(run.carry))
-
-    def theirs(arrays):
-        weights = {key: arrays[key] for key in params}
-        start = [arrays[f"state_{k}"] for k in range(len(initial))]
+    def run(arrays):
+        weights, start = ({key: arrays[key] for key in params}, {key: arrays[f"state {key}"] for key in initial})
         return reference.run(name, weights, arrays["xs"], start, LENGTHS, reverse)
 
-    (_, values), gradient = jax.jit(jax.value_and_grad(ours, has_aux=True))(arrays)
-    double = {key: np.asarray(value, np.float64) for key, value in arrays.items()}
-    outputs, final = theirs(double)
-    expected = reference.gradients(lambda a: scalar(*theirs(a)), double)
-    chex.assert_trees_all_close(values, (outputs, tuple(final)), atol=tolerance, rtol=tolerance)
-    chex.assert_trees_all_close(gradient, expected, atol=tolerance, rtol=tolerance)
+    return arrays, run(double), reference.gradients(lambda a: scalar(*run(a)), double)
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_swapping_any_two_gates_changes_outputs_and_gradients(name):
+def ours(name, reverse, arrays):
+    cell = CELLS[name](H)
+    start = {key.removeprefix("state "): value for key, value in arrays.items() if key.startswith("state ")}
+    weights = {key: value for key, value in arrays.items() if key != "xs" and not key.startswith("state ")}
+    carry = unnamed(cell.initial_carry(weights, B), start)
+    run = unroll(cell, weights, arrays["xs"], carry, lengths=jnp.array(LENGTHS), reverse=reverse)
+    return run.outputs, {key: named(run.carry)[key] for key in start}
+
+
+@op_by_op
+@pytest.mark.parametrize("name", reference.STEPS)
+@pytest.mark.parametrize(
+    ("dtype", "tolerance", "reverse"), [("float32", 1e-5, False), ("float64", 1e-12, False), ("float64", 1e-12, True)]
+)
+def test_values_and_gradients_equal_the_equations(x64, name, reverse, dtype, tolerance):
+    single, values, gradients = equations(name, reverse, second_bias=False)
+    arrays = {key: value.astype(dtype) for key, value in single.items()}
+    assert_close(ours(name, reverse, arrays), values, tolerance)
+    assert_close(jax.grad(lambda arrays: scalar(*ours(name, reverse, arrays)))(arrays), gradients, tolerance)
+
+
+@op_by_op
+@pytest.mark.parametrize("name", ["rnn", "irnn", "lstm", "lstm_cifg", "lstm_fgr", "projected_lstm", "gru"])
+def test_second_bias_of_other_libraries_is_added(x64, name):
+    single, values, gradients = equations(name, False, second_bias=True)
+    arrays = {key: value.astype(jnp.float64) for key, value in single.items()}
+    assert_close(ours(name, False, arrays), values, 1e-12)
+    assert_close(jax.grad(lambda arrays: scalar(*ours(name, False, arrays)))(arrays), gradients, 1e-12)
+
+
+@op_by_op
+@pytest.mark.parametrize("name", reference.STEPS)
+def test_swapping_any_two_gates_changes_the_outputs(name):
     """The parity test above can see a swap: no two gates have the same effect."""
     cell = CELLS[name](H)
-    params = random_params(cell)
-    xs = jax.random.normal(jax.random.key(3), (B, T, F))
-    run = jax.jit(lambda params: unroll(cell, params, xs).outputs)
-    outputs = run(params)
-    gates = len(cell.gates)
-    for a in range(gates):
-        for b in range(a + 1, gates):
-            order = list(range(gates))
-            order[a], order[b] = b, a
-            columns = np.concatenate([np.arange(H) + H * k for k in order])
-            for array in ("kernel", "recurrent_kernel", "bias"):
-                swapped = {**params, array: params[array][..., columns]}
-                assert jnp.abs(run(swapped) - outputs).max() > 1e-3
+    params, xs = random_params(cell, F), inputs()
+    outputs = unroll(cell, params, xs).outputs
+    for array, gates in reference.STEPS[name].arrays.items():
+        for a, b in combinations(range(len(gates)), 2):
+            if array in params and array != "recurrent_bias":
+                blocks = jnp.split(params[array], len(gates), axis=-1)
+                blocks[a], blocks[b] = blocks[b], blocks[a]
+                swapped = {**params, array: jnp.concatenate(blocks, axis=-1)}
+                assert jnp.abs(unroll(cell, swapped, xs).outputs - outputs).max() > 1e-4, (array, gates[a], gates[b])
 
 
-@few
-@hypothesis.given(
-    name=st.sampled_from(sorted(CELLS)),
-    reverse=st.booleans(),
-    masked=st.booleans(),
-    shape=st.tuples(*(st.integers(1, 5),) * 4),
-    seed=st.integers(0, 9),
-)
-def test_derived_backward_equals_autodiff(name, reverse, masked, shape, seed):
-    batch, time, in_features, features = shape
+@st.composite
+def runs(draw, name):
+    """A cell of any width with random parameters, carry, inputs and lengths, in double precision."""
+    # Few different sizes: op by op, each operation is compiled once for each shape.
+    batch, time, in_features, features = (draw(st.sampled_from(sizes)) for sizes in ((1, 3), (2, 4), (1, 3), (1, 4)))
+    seed = draw(st.integers(0, 99))
+    lengths = np.array(draw(st.lists(st.integers(0, time), min_size=batch, max_size=batch)))
     with jax.enable_x64(True):
         cell = CELLS[name](features)
-        params = cell.init(jax.random.key(seed), in_features, jnp.float64)
-        xs = jax.random.normal(jax.random.key(seed + 1), (batch, time, in_features), jnp.float64)
-        lengths = jax.random.randint(jax.random.key(seed + 2), (batch,), 0, time + 1) if masked else None
-        carry = random_carry(cell, params, batch)
-
-        def loss(params, xs, carry, backward):
-            run = unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse, backward=backward)
-            return scalar(run.outputs, states(run.carry))
-
-        derived, autodiff = (
-            jax.jit(jax.grad(loss, argnums=(0, 1, 2)), static_argnums=3)(params, xs, carry, backward)
-            for backward in ("derived", "autodiff")
-        )
-        chex.assert_trees_all_close(derived, autodiff, atol=1e-12, rtol=1e-12)
+        params = random_params(cell, in_features, jnp.float64, seed)
+        xs = jnp.asarray(np.random.default_rng(seed).normal(size=(batch, time, in_features)))
+        return cell, params, xs, random_carry(cell, params, batch, seed), lengths
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_second_derivatives_equal_autodiff(x64, name):
-    cell = CELLS[name](H)
-    params = random_params(cell, dtype=jnp.float64)
-    xs = jax.random.normal(jax.random.key(3), (B, T, F), jnp.float64)
+def for_any_run(**drawn):
+    """Turn ``check(run, ...)`` into a test that draws a few runs of the cell ``name``, op by op in double precision."""
 
-    def penalty(params, backward):
-        def loss(xs):
-            run = unroll(cell, params, xs, lengths=jnp.array(LENGTHS), backward=backward)
-            return scalar(run.outputs, states(run.carry))
+    def decorate(check):
+        def test(name):
+            @few
+            @hypothesis.given(run=runs(name), **drawn)
+            def checked(**arguments):
+                with jax.enable_x64(True), jax.disable_jit():
+                    check(**arguments)
 
-        return jnp.sum(jax.grad(loss)(xs) ** 2)
+            checked()
 
-    derived, autodiff = (jax.jit(jax.grad(penalty), static_argnums=1)(params, b) for b in ("derived", "autodiff"))
-    chex.assert_trees_all_close(derived, autodiff, rtol=1e-10, atol=1e-10)
+        test.__doc__ = check.__doc__
+        return test
 
-
-@pytest.mark.parametrize("name", CELLS)
-def test_forward_mode_goes_through_autodiff(name):
-    cell = CELLS[name](H)
-    params = random_params(cell)
-    xs = jax.random.normal(jax.random.key(3), (B, T, F))
-    direction = jax.random.normal(jax.random.key(4), xs.shape)
-
-    def outputs(xs):
-        return unroll(cell, params, xs, backward="autodiff").outputs
-
-    _, tangent = jax.jvp(outputs, (xs,), (direction,))
-    small = 1e-2
-    numeric = (outputs(xs + small * direction) - outputs(xs - small * direction)) / (2 * small)
-    np.testing.assert_allclose(tangent, numeric, atol=2e-3)
+    return decorate
 
 
-@pytest.mark.parametrize("poison", [np.nan, np.inf, 1e30])
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("name", CELLS)
-def test_padding_changes_nothing(name, reverse, poison):
-    cell = CELLS[name](H)
-    params = random_params(cell)
-    valid = np.arange(T)[None, :, None] < np.array(LENGTHS)[:, None, None]
-    clean = np.where(valid, jax.random.normal(jax.random.key(3), (B, T, F)), 0)
+@every_gated_cell
+@for_any_run(reverse=st.booleans(), masked=st.booleans())
+def test_derived_backward_equals_autodiff(run, reverse, masked):
+    cell, params, xs, carry, lengths = run
 
-    def run(params, xs):
-        run = unroll(cell, params, xs, lengths=jnp.array(LENGTHS), reverse=reverse)
-        return scalar(run.outputs, states(run.carry)), run
+    def loss(params, xs, carry, backward):
+        options = {"lengths": lengths if masked else None, "reverse": reverse, "backward": backward}
+        return scalar(unroll(cell, params, xs, carry, **options))
 
-    value_and_grad = jax.jit(jax.value_and_grad(run, argnums=(0, 1), has_aux=True))
-    (_, expected), expected_grad = value_and_grad(params, clean)
-    dirty = np.where(valid, clean, poison).astype(np.float32)
-    (_, got), got_grad = value_and_grad(params, dirty)
-    chex.assert_trees_all_equal(got, expected)
-    chex.assert_trees_all_equal(got_grad, expected_grad)
-    assert not np.where(valid, 0, got.outputs).any()
-    assert not np.where(valid, 0, got_grad[1]).any()
+    gradient = jax.grad(loss, argnums=(0, 1, 2))
+    assert_close(*(gradient(params, xs, carry, backward) for backward in ("derived", "autodiff")), 1e-12)
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("name", CELLS)
-def test_each_row_runs_as_if_alone_without_padding(name, reverse):
-    cell = CELLS[name](H)
-    params = random_params(cell)
-    xs = jax.random.normal(jax.random.key(3), (B, T, F))
-    initial = random_carry(cell, params, B)
-    run = unroll(cell, params, xs, initial, lengths=jnp.array(LENGTHS), reverse=reverse)
-    for row, length in enumerate(LENGTHS):
-        start = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], initial)
-        own = xs[row : row + 1, :length]
-        alone = unroll(cell, params, own[:, ::-1] if reverse else own, start) if length else None
-        outputs = (alone.outputs[:, ::-1] if reverse else alone.outputs) if length else np.zeros((1, 0, H))
-        np.testing.assert_allclose(run.outputs[row : row + 1, :length], outputs, atol=2e-6)
-        final = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], run.carry)
-        chex.assert_trees_all_close(final, alone.carry if length else start, atol=2e-6)
+@every_cell
+@for_any_run(reverse=st.booleans())
+def test_scan_equals_a_loop_over_each_row_by_itself(run, reverse):
+    """One loop shows four things: scan = loop of steps, each row as if alone and without padding, a reversed
+    run = a run over the reversed row, and the final carry = the carry at the row's last valid step."""
+    cell, params, xs, carry, lengths = run
+    unrolled = unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse)
+    for row, length in enumerate(lengths):
+        state = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], carry)
+        for t in reversed(range(length)) if reverse else range(length):
+            state, output = step(cell, params, state, xs[row : row + 1, t])
+            np.testing.assert_allclose(unrolled.outputs[row : row + 1, t], output, atol=1e-13)
+        final = jax.tree.map(lambda leaf, row=row: leaf[row : row + 1], unrolled.carry)
+        chex.assert_trees_all_close(final, state, atol=1e-13)
+        assert not unrolled.outputs[row, length:].any()
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_one_step_at_a_time_equals_unroll(name):
-    cell = CELLS[name](H)
-    params = random_params(cell)
-    xs = jax.random.normal(jax.random.key(3), (B, T, F))
-    run = unroll(cell, params, xs)
-    carry = cell.initial_carry(params, B)
-    for t in range(T):
-        carry, output = step(cell, params, carry, xs[:, t])
-        np.testing.assert_allclose(output, run.outputs[:, t], atol=2e-6)
-    chex.assert_trees_all_close(carry, run.carry, atol=2e-6)
+@every_cell
+@for_any_run(reverse=st.booleans(), poison=st.sampled_from([np.nan, np.inf, -np.inf, 1e300]))
+def test_padding_changes_neither_values_nor_gradients(run, reverse, poison):
+    cell, params, xs, carry, lengths = run
+    valid = np.arange(xs.shape[1])[None, :, None] < lengths[:, None, None]
+
+    def loss(params, xs):
+        unrolled = unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse)
+        return scalar(unrolled), unrolled
+
+    value_and_grad = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+    (_, clean), clean_gradient = value_and_grad(params, xs)
+    (_, dirty), dirty_gradient = value_and_grad(params, np.where(valid, xs, poison))
+    chex.assert_trees_all_equal((dirty, dirty_gradient), (clean, clean_gradient))
+    assert not np.where(valid, 0, dirty.outputs).any()
+    assert not np.where(valid, 0, dirty_gradient[1]).any()
+    assert valid.sum() == 0 or dirty_gradient[1].any()
 
 
-@pytest.mark.parametrize("name", CELLS)
+@every_cell
 def test_jit_equals_eager_and_compiles_once_for_all_lengths(name):
     cell = CELLS[name](H)
-    params = random_params(cell)
-    xs = jax.random.normal(jax.random.key(3), (B, T, F))
-
+    params, xs = random_params(cell, F), inputs()
     traces = []
 
     def run(params, xs, lengths):
         traces.append(name)
-        return unroll(cell, params, xs, lengths=lengths)
+        return jax.value_and_grad(
+            lambda params: (lambda u: (scalar(u), u))(unroll(cell, params, xs, lengths=lengths)), has_aux=True
+        )(params)
 
     jitted = jax.jit(run)
     for lengths in (LENGTHS, (1, 2, 3, 4)):
-        eager = unroll(cell, params, xs, lengths=jnp.array(lengths))
-        chex.assert_trees_all_close(jitted(params, xs, jnp.array(lengths)), eager, atol=1e-6)
+        compiled = jitted(params, xs, jnp.array(lengths))
     assert len(traces) == 1
+    with jax.disable_jit():
+        assert_close(compiled, run(params, xs, jnp.array(lengths)), 1e-5)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@op_by_op
+@every_cell
+@pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float32, 2e-6), (jnp.float64, 1e-13)])
+def test_one_step_at_a_time_equals_unroll(x64, name, dtype, tolerance):
+    cell = CELLS[name](H)
+    params, xs = random_params(cell, F, dtype), inputs(dtype)
+    run = unroll(cell, params, xs)
+    carry = cell.initial_carry(params, B)
+    for t in range(T):
+        carry, output = step(cell, params, carry, xs[:, t])
+        np.testing.assert_allclose(output, run.outputs[:, t], atol=tolerance)
+    chex.assert_trees_all_close(carry, run.carry, atol=tolerance)
+    assert {leaf.dtype for leaf in jax.tree.leaves((carry, output))} == {jnp.dtype(dtype)}
+
+
+@op_by_op
+@every_cell
+def test_truncated_backpropagation_passes_carries(name):
+    """Values do not notice the cut; gradients are those of each piece with a constant carry."""
+    cell = CELLS[name](H)
+    params, xs = random_params(cell, F), inputs()
+    whole = unroll(cell, params, xs)
+
+    def truncated(params):
+        first = unroll(cell, params, xs[:, :4])
+        second = unroll(cell, params, xs[:, 4:], jax.lax.stop_gradient(first.carry))
+        return scalar(first.outputs, second.outputs), jnp.concatenate([first.outputs, second.outputs], axis=1)
+
+    (_, outputs), gradient = jax.value_and_grad(truncated, has_aux=True)(params)
+    np.testing.assert_allclose(outputs, whole.outputs, atol=2e-6)
+    middle = unroll(cell, params, xs[:, :4]).carry
+    pieces = jax.grad(
+        lambda params: scalar(unroll(cell, params, xs[:, :4]).outputs, unroll(cell, params, xs[:, 4:], middle).outputs)
+    )(params)
+    chex.assert_trees_all_close(gradient, pieces, atol=1e-5)
+
+
+@every_gated_cell
+def test_second_derivatives_equal_autodiff(x64, name):
+    cell = CELLS[name](H)
+    params, xs = random_params(cell, F, jnp.float64), inputs(jnp.float64)[:2, :3]
+
+    def penalty(params, backward):
+        loss = lambda xs: scalar(unroll(cell, params, xs, lengths=jnp.array([3, 1]), backward=backward))  # noqa: E731
+        return jnp.sum(jax.grad(loss)(xs) ** 2)
+
+    with jax.disable_jit():
+        derived, autodiff = (jax.grad(penalty)(params, backward) for backward in ("derived", "autodiff"))
+    assert_close(derived, autodiff, 1e-10)
+
+
+@every_gated_cell
 def test_one_product_a_step_each_way(name):
     """What the derived backward pass is for, counted in the program instead of timed."""
     cell = CELLS[name](H)
-    params = random_params(cell)
+    params = random_params(cell, F)
 
     def products(backward):
         def loss(params, xs):
             return unroll(cell, params, xs, backward=backward).outputs.sum()
 
         program = jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(params, jnp.ones((B, T, F)))
-        scans = [e.params["jaxpr"] for e in equations(program.jaxpr) if e.primitive.name == "scan"]
-        return [sum(e.primitive.name == "dot_general" for e in equations(s.jaxpr)) for s in scans]
+        scans = [e.params["jaxpr"] for e in all_equations(program.jaxpr) if e.primitive.name == "scan"]
+        return [sum(e.primitive.name == "dot_general" for e in all_equations(s.jaxpr)) for s in scans]
 
     assert products("derived") == [1, 1]
     assert sum(products("autodiff")) > 2
 
 
-def equations(jaxpr):
+def all_equations(jaxpr):
     """All equations of a program, those inside calls and custom derivatives (not scans) included."""
     for equation in jaxpr.eqns:
         yield equation
         if equation.primitive.name != "scan":
             for value in equation.params.values():
                 if hasattr(value, "eqns"):
-                    yield from equations(getattr(value, "jaxpr", value))
+                    yield from all_equations(getattr(value, "jaxpr", value))
+
+
+@op_by_op
+@both_directions
+@pytest.mark.parametrize("name", [name for name, make in CELLS.items() if isinstance(make(1), LinearCell)])
+def test_parallel_scan_equals_the_sequential_one(name, reverse):
+    cell = CELLS[name](H)
+    params = random_params(cell, F)
+    xs = jnp.asarray(np.random.default_rng(0).normal(size=(B, 40, F)), jnp.float32)
+    carry, lengths = random_carry(cell, params, B), np.array([40, 0, 17, 1])
+
+    def run(cell):
+        def loss(params, xs, carry):
+            unrolled = unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse, record=True)
+            return scalar(unrolled.outputs) / 100, unrolled
+
+        return jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)(params, xs, carry)
+
+    chex.assert_trees_all_close(run(cell), run(replace(cell, associative=False)), atol=1e-5)
 
 
 def counting_cell():
@@ -270,20 +307,32 @@ def counting_cell():
         features=2,
         init=lambda key, in_features, dtype=jnp.float32: {},
         initial_carry=lambda params, batch: jnp.zeros((batch, 2)),
-        step=lambda params, carry, x: (carry + jnp.stack([jnp.ones_like(x[:, 0]), x[:, 0]], -1), {}),
+        step=lambda params, carry, x: (carry + jnp.stack([jnp.ones_like(x[:, 0]), x[:, 0]], -1), {"seen": x}),
         hidden=lambda carry: carry,
     )
 
 
 def test_step_cell_counts_by_hand():
     xs = jnp.array([[1.0, 2.0, 3.0], [10.0, 20.0, np.nan]])[..., None]
-    forward = unroll(counting_cell(), {}, xs, lengths=jnp.array([3, 2]))
+    forward = unroll(counting_cell(), {}, xs, lengths=jnp.array([3, 2]), record=True)
     np.testing.assert_array_equal(forward.outputs[0], [[1, 1], [2, 3], [3, 6]])
     np.testing.assert_array_equal(forward.outputs[1], [[1, 10], [2, 30], [0, 0]])
     np.testing.assert_array_equal(forward.carry, [[3, 6], [2, 30]])
+    np.testing.assert_array_equal(forward.record.gates["seen"][..., 0], [[1, 2, 3], [10, 20, 0]])
+    np.testing.assert_array_equal(forward.record.carries, forward.outputs)
     backward = unroll(counting_cell(), {}, xs, lengths=jnp.array([3, 2]), reverse=True)
     np.testing.assert_array_equal(backward.outputs[0], [[3, 6], [2, 5], [1, 3]])
     np.testing.assert_array_equal(backward.outputs[1], [[2, 30], [1, 20], [0, 0]])
+
+
+@every_cell
+def test_no_time_steps_leave_the_carry_alone(name):
+    cell = CELLS[name](H)
+    params = random_params(cell, F)
+    carry = random_carry(cell, params, B)
+    run = unroll(cell, params, jnp.zeros((B, 0, F)), carry)
+    chex.assert_trees_all_equal(run.carry, carry)
+    assert run.outputs.shape == (B, 0, H)
 
 
 @pytest.mark.parametrize(
@@ -291,15 +340,32 @@ def test_step_cell_counts_by_hand():
     [
         (dict(xs=np.zeros((B, F))), r"xs has shape \(4, 3\); expected three axes \[B, T, F\]"),
         (dict(xs=np.zeros((B, T, F + 1))), r"xs has 4 features; the cell's kernel was made for 3"),
+        (dict(xs=np.zeros((B, T, F), int)), r"xs has type int32; expected a floating type"),
         (dict(lengths=np.array([1, 2])), r"lengths has shape \(2,\).*expected integers of shape \(4,\)"),
         (dict(lengths=np.ones(B)), "expected integers"),
         (dict(lengths=np.array([0, 1, 2, T + 1])), "lengths run from 0 to 7; expected 0 to T = 6"),
         (dict(lengths=np.array([-1, 1, 2, 3])), "lengths run from -1 to 3"),
         (dict(backward="numeric"), "backward = 'numeric'; expected one of derived, autodiff"),
+        (dict(carry=np.zeros((B, H), np.float32)), r"carry is PyTreeDef\(\*\); lstm expects .*LSTMCarry"),
+        (
+            dict(carry=lstm(H).initial_carry({"kernel": jnp.zeros(1)}, 2)),
+            r"carry .* shape \(2, 4\); lstm expects \(4, 4",
+        ),
     ],
 )
 def test_bad_input_is_named(change, message):
     cell = lstm(H)
     arguments = {"xs": np.zeros((B, T, F)), **change}
     with pytest.raises(ValueError, match=message):
-        unroll(cell, random_params(cell), **arguments)
+        unroll(cell, random_params(cell, F), **arguments)
+
+
+def test_parameters_of_another_width_are_named():
+    with pytest.raises(ValueError, match=r"params: recurrent_kernel has 12 columns; lstm with features = 4 expects 16"):
+        unroll(lstm(H), random_params(lstm(3), F), inputs())
+
+
+def test_bad_input_is_named_while_tracing():
+    cell = lstm(H)
+    with pytest.raises(ValueError, match="xs has 4 features"):
+        jax.jit(lambda xs: unroll(cell, random_params(cell, F), xs).outputs)(np.zeros((B, T, F + 1)))

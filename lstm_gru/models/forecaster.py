@@ -9,7 +9,8 @@ from flax import nnx
 
 from lstm_gru.cells import CELLS
 from lstm_gru.config import require, require_choice
-from lstm_gru.layers import Array, drop, recurrent, stack
+from lstm_gru.dropout import drop
+from lstm_gru.layers import Array, recurrent, stack
 from lstm_gru.models.functional import Functional, Recurrent, functional
 
 # Bounds begin where those of a normal residual are: softplus(0.956) = 1.282 standard deviations from the centre.

@@ -67,10 +67,24 @@ class Recurrent(nnx.Module):
         self.layer = layer
         self.weights = nnx.data(jax.tree.map(nnx.Param, layer.init(rngs.params(), in_features)))
 
-    def __call__(self, xs: Array, lengths: Array | None = None, carry: Any = None, key: Any = None) -> LayerOutput:
+    def __call__(
+        self, xs: Array, lengths: Array | None = None, carry: Any = None, key: Any = None, record: bool = False
+    ) -> LayerOutput:
         """Apply the layer; arguments and result are those of ``Layer.apply``."""
-        params = jax.tree.map(lambda param: param[...], self.weights, is_leaf=_is_variable)
-        return self.layer.apply(params, xs, lengths, carry, key)
+        return self.layer.apply(self.params, xs, lengths, carry, key, record)
+
+    def step(self, carry: Any, x: Array) -> tuple[Any, Array]:
+        """Advance one time step, where the layer can: ``x [B, F]``, result ``(carry, output)``."""
+        return self.layer.step(self.params, carry, x)
+
+    def initial_carry(self, batch_size: int) -> Any:
+        """Return the carry to start from."""
+        return self.layer.initial_carry(self.params, batch_size)
+
+    @property
+    def params(self) -> Any:
+        """The layer's parameters as plain arrays."""
+        return jax.tree.map(lambda param: param[...], self.weights, is_leaf=_is_variable)
 
 
 def _is_variable(node: Any) -> bool:
