@@ -125,9 +125,8 @@ def unroll(
     xs = jnp.swapaxes(xs, 0, 1).astype(compute_type(params, xs))
     carry = initial_carry(cell, params, carry, batch, carry_type(xs.dtype))
     valid = None if lengths is None else jnp.arange(time)[:, None] < jnp.asarray(lengths)[None, :]
-    if valid is not None:  # Makes NaN in the padding harmless in values and gradients.
-        xs = jnp.where(valid[..., None], xs, 0)
-    per_step, fixed = cell.prepare(params, xs, key)
+    # Clearing the padding makes NaN there harmless in values and gradients.
+    per_step, fixed = cell.prepare(params, _without_padding(valid, xs), key)
     constant = _recurrence(cell, params, fixed, xs.dtype) if isinstance(cell, GatedCell) else fixed
     operands = vary_alike(constant, per_step, carry, valid)
     if isinstance(cell, GatedCell) and backward == "derived" and not record:
@@ -281,10 +280,14 @@ def _hold(valid: Array | None, new: Carry, old: Carry) -> Carry:
     return jax.tree.map(lambda n, o: jnp.where(valid.reshape(valid.shape + (1,) * (n.ndim - 1)), n, o), new, old)
 
 
+def _without_padding(valid: Array | None, time_major: Array) -> Array:
+    if valid is None:
+        return time_major
+    return jnp.where(valid.reshape(valid.shape + (1,) * (time_major.ndim - 2)), time_major, 0)
+
+
 def _batch_major(valid: Array | None, time_major: Array) -> Array:
-    if valid is not None:
-        time_major = jnp.where(valid.reshape(valid.shape + (1,) * (time_major.ndim - 2)), time_major, 0)
-    return jnp.swapaxes(time_major, 0, 1)
+    return jnp.swapaxes(_without_padding(valid, time_major), 0, 1)
 
 
 def _add(a: Any, b: Any) -> Any:

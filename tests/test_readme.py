@@ -1,13 +1,16 @@
 """The README: its tables are those of the recorded results, and its code runs."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import asdict
 
 import pytest
 
-from lstm_gru import cells, cli, recurrent
+from lstm_gru import cli
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
 from lstm_gru.records import record_path, recorded, recorded_rates, results_directory
@@ -72,15 +75,32 @@ def test_every_variant_has_at_least_three_recorded_seeds():
     assert all(counted[variant] >= 3 for variant in load_experiment("page_views").variants)
 
 
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
 def test_python_blocks_run():
-    blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(blocks) == 2
-    names = {**vars(cells)}
-    for block in blocks:
+    assert len(BLOCKS) == 3
+    names = {}
+    for block in BLOCKS:
         exec(compile(block, "README.md", "exec"), names)
-    cell = names["mgu"](5)
-    params = cell.init(names["jax"].random.key(0), 3)
-    assert recurrent.unroll(cell, params, names["jnp"].ones((2, 4, 3))).outputs.shape == (2, 4, 5)
+    assert names["logits"].shape == (4, 20, 5)
+
+
+def test_contract_tests_pick_up_the_cell_of_the_text(tmp_path):
+    """The README's function and one line in `CELLS`, nothing else edited."""
+    line = "from lstm_gru.cells import CELLS\nCELLS['ugrnn'] = ugrnn\n"
+    (tmp_path / "added_cell.py").write_text("import jax, jax.numpy as jnp\n" + BLOCKS[-1] + line, encoding="utf-8")
+    contracts = [f"tests/test_{name}.py" for name in ("cells", "recurrent", "types")]
+    options = ["-q", "-p", "added_cell", "-p", "no:cacheprovider", "-k", "ugrnn", *contracts]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=readme_path().parent,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 30
 
 
 def test_commands_named_in_the_text_exist():
