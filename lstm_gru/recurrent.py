@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lstm_gru.cells import Array, Carry, Cell, Fixed, GatedCell, Gates, LinearCell, Params, StepCell
 from lstm_gru.cells.protocol import carry_type, product
@@ -120,6 +121,7 @@ def unroll(
     if backward not in BACKWARDS:
         raise ValueError(f"backward = {backward!r}; expected one of {', '.join(BACKWARDS)}")
     params, xs = jax.tree.map(jnp.asarray, (params, xs))
+    lengths = np.asarray(lengths) if isinstance(lengths, list | tuple) else lengths
     check_inputs(cell, params, xs, lengths)
     batch, time, _ = xs.shape
     xs = jnp.swapaxes(xs, 0, 1).astype(compute_type(params, xs))
