@@ -1,4 +1,4 @@
-"""Layers as combinators: what `recurrent`, `bidirectional` and `stack` make of unrolls, for every cell."""
+"""Layers as combinators: what `recurrent`, `bidirectional` and `stack` make of unrolls, for every kind of cell."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from jax.experimental.rnn import lstm_ref
-from tools import assert_close, filled, named, scalar
+from tools import KINDS, assert_close, filled, named, scalar
 
 from lstm_gru.cells import CELLS, gru, lstm, rnn
 from lstm_gru.dropout import drop
@@ -25,7 +25,7 @@ NAMES = sorted(CELLS)
 NEXT = dict(zip(NAMES, NAMES[1:] + NAMES[:1], strict=True))  # Another cell for the other direction.
 
 few = hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
-every_cell = pytest.mark.parametrize("name", NAMES)
+every_kind = pytest.mark.parametrize("name", KINDS)
 
 
 pytestmark = pytest.mark.usefixtures("op_by_op")
@@ -55,7 +55,7 @@ def identity(seen=None):
     return Layer(features=F, init=nothing, initial_carry=nothing, apply=apply, step=None, last=nothing)
 
 
-@every_cell
+@every_kind
 @pytest.mark.parametrize("reverse", [False, True])
 def test_recurrent_is_one_unroll(name, reverse):
     cell = CELLS[name](H)
@@ -171,7 +171,7 @@ def test_layers_of_equal_shape_in_a_stack_start_with_different_weights():
     assert (params[0]["kernel"] != params[1]["kernel"]).all()
 
 
-@every_cell
+@every_kind
 def test_padding_is_zero_and_harmless_in_values_and_gradients(name):
     layer = stack(bidirectional(CELLS[name](H)), recurrent(CELLS[name](H)), dropout=0.5)
     params, carry = made(layer)
@@ -196,7 +196,7 @@ def at_last_step(outputs, carry_if_empty):
     return np.stack(rows)
 
 
-@every_cell
+@every_kind
 def test_last_is_the_output_at_the_end_of_each_direction(name):
     cell = CELLS[name](H)
     both = stack(recurrent(CELLS[name](2)), bidirectional(cell))
@@ -209,7 +209,7 @@ def test_last_is_the_output_at_the_end_of_each_direction(name):
     np.testing.assert_array_equal(both.last(final), expected)
 
 
-@every_cell
+@every_kind
 @pytest.mark.parametrize("depth", [1, 3])
 def test_one_step_at_a_time_equals_apply(name, depth):
     layers = [recurrent(CELLS[cell](width)) for cell, width in zip((name, NEXT[name], name), (4, 3, 2), strict=True)]
@@ -222,14 +222,14 @@ def test_one_step_at_a_time_equals_apply(name, depth):
     chex.assert_trees_all_close(carry, final, atol=2e-6)
 
 
-@every_cell
+@every_kind
 def test_layers_that_read_the_future_cannot_stream(name):
     ahead, back = recurrent(CELLS[name](H)), recurrent(CELLS[name](H), reverse=True)
     both = bidirectional(CELLS[name](H))
     assert [layer.step for layer in (back, both, stack(ahead, back), stack(ahead, stack(both, ahead)))] == [None] * 4
 
 
-@every_cell
+@every_kind
 def test_no_carry_means_the_initial_carry(name):
     layer = deep(name)
     params, _ = made(layer)
@@ -238,7 +238,7 @@ def test_no_carry_means_the_initial_carry(name):
     chex.assert_trees_all_equal(layer.apply(params, XS, LENGTHS), layer.apply(params, XS, LENGTHS, zeros))
 
 
-@every_cell
+@every_kind
 def test_widths_are_passed_upwards_through_nesting(name):
     layer = deep(name)
     params, _ = made(layer)
@@ -249,7 +249,7 @@ def test_widths_are_passed_upwards_through_nesting(name):
     assert layer.last(final).shape == (B, 4)
 
 
-@every_cell
+@every_kind
 def test_residual_adds_the_input(name):
     inner = stack(recurrent(CELLS[name](H)), bidirectional(CELLS[name](F), merge="ave"))
     layer = residual(inner)
@@ -272,7 +272,7 @@ def test_residual_layers_stream():
         np.testing.assert_allclose(output, outputs[:, t], atol=2e-6)
 
 
-@every_cell
+@every_kind
 def test_learned_carry_is_where_every_row_starts(name):
     inner = bidirectional(CELLS[name](H))
     layer = learned_carry(inner)
@@ -298,7 +298,7 @@ def test_learned_carry_streams():
     np.testing.assert_allclose(output, layer.apply(params, XS).outputs[:, 0], atol=2e-6)
 
 
-@every_cell
+@every_kind
 def test_record_is_arranged_as_the_carry(name):
     layer = residual(stack(bidirectional(CELLS[name](3), CELLS[NEXT[name]](2)), recurrent(CELLS[name](F))))
     params, carry = made(layer)
@@ -313,7 +313,7 @@ def test_record_is_arranged_as_the_carry(name):
         assert all(not np.where(VALID, 0, leaf).any() for leaf in jax.tree.leaves(part))
 
 
-@every_cell
+@every_kind
 def test_parameters_have_the_requested_type(name):
     params = jax.eval_shape(lambda key: deep(name).init(key, F, jnp.bfloat16), jax.random.key(0))
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype(jnp.bfloat16)}
@@ -333,7 +333,7 @@ def test_dropout_is_between_layers_only(depth):
         np.testing.assert_allclose(np.mean(xs > 0), 0.5**drops, atol=0.02)
 
 
-@every_cell
+@every_kind
 def test_dropout_needs_a_key_and_follows_it(name):
     layers = recurrent(CELLS[name](H)), recurrent(CELLS[name](H))
     dropped, plain = stack(*layers, dropout=0.5), stack(*layers)

@@ -90,8 +90,17 @@ def test_contract_tests_pick_up_the_cell_of_the_text(tmp_path):
     """The README's function and one line in `CELLS`, nothing else edited."""
     line = "from lstm_gru.cells import CELLS\nCELLS['ugrnn'] = ugrnn\n"
     (tmp_path / "added_cell.py").write_text("import jax, jax.numpy as jnp\n" + BLOCKS[-1] + line, encoding="utf-8")
-    contracts = [f"tests/test_{name}.py" for name in ("cells", "recurrent", "types")]
-    options = ["-q", "-p", "added_cell", "-p", "no:cacheprovider", "-k", "ugrnn", *contracts]
+    options = [
+        "-q",
+        "-p",
+        "added_cell",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "ugrnn",
+        "tests/test_cells.py",
+        "tests/test_recurrent.py",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options],
         cwd=readme_path().parent,
@@ -100,7 +109,7 @@ def test_contract_tests_pick_up_the_cell_of_the_text(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 30
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 24
 
 
 def test_commands_named_in_the_text_exist():

@@ -5,6 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+# One of each way through the scan, for what is built upon cells; what cells themselves promise is tested of all.
+KINDS = ("rnn", "lstm", "lstm_fgr", "layer_norm_lstm", "projected_lstm", "gru", "gru_reset_before", "mingru")
+
 
 def filled(shapes, seed, scale=0.6):
     """Distinct random values everywhere, biases and carries included, so that no swap of gates goes unseen."""
