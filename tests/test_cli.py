@@ -71,7 +71,7 @@ def test_unknown_experiment_variant_and_field_list_the_valid_ones(capsys):
     [
         (["--train.steps", "0"], ("steps = 0", "at least 1")),
         (["--model.dropout", "1"], ("dropout = 1.0", "at least 0 and below 1")),
-        (["--model.cell", "lstn"], ("cell = 'lstn'", "rnn, lstm, gru")),
+        (["--model.cell", "lstn"], ("cell = 'lstn'", "rnn, irnn, lstm, ")),
         (["--seed", "-1"], ("seed = -1", "at least 0")),
         (["--windows.lookback", "four"], ("--windows.lookback", "four")),
     ],
