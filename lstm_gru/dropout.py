@@ -114,7 +114,7 @@ def zoneout(cell: Cell, rate: float | Carry) -> Cell:
       rate: probability of keeping; one for the whole carry, or a carry of probabilities.
 
     Raises:
-      ValueError: on rates outside [0, 1).
+      ValueError: on rates outside [0, 1), or that are not arranged as the cell's carry.
 
     Example:
       >>> from lstm_gru.cells import LSTMCarry, lstm
@@ -165,7 +165,12 @@ def _zoneout(cell: Cell, rate: float | Carry) -> Cell:
 
 def _spread(rate: float | Carry, carry: Carry) -> Carry:
     """One rate for each part of the carry."""
-    return jax.tree.map(lambda _: rate, carry) if isinstance(rate, float) else rate
+    if isinstance(rate, float):
+        return jax.tree.map(lambda _: rate, carry)
+    if jax.tree.structure(rate) != jax.tree.structure(carry):
+        expected = jax.tree.structure(carry)
+        raise ValueError(f"zoneout: rate = {rate}; expected one probability, or one for each part of {expected}")
+    return rate
 
 
 def _kept(key: Array | None, part: int, rate: float, shape: tuple[int, ...], dtype: Any) -> Array:

@@ -19,10 +19,3 @@ def op_by_op():
     """Compiling dozens of small scans takes minutes; running their steps one by one takes milliseconds."""
     with jax.disable_jit():
         yield
-
-
-@pytest.fixture(autouse=True, scope="module")
-def forget_compiled_programs():
-    """Thousands of small programs would otherwise stay in memory to the end: gigabytes, and slower by the minute."""
-    yield
-    jax.clear_caches()

@@ -399,3 +399,11 @@ def test_rates_outside_of_0_and_1_are_refused(make, argument, rate):
 def test_a_state_mask_needs_a_gated_cell(cell, kind):
     with pytest.raises(ValueError, match=rf"variational: state = 0.5 needs a GatedCell; {cell.name} is a {kind}"):
         variational(cell, state=0.5)
+
+
+def test_rates_must_be_arranged_as_the_carry():
+    cell = zoneout(gru(H), LSTMCarry(cell=0.5, hidden=0.1))
+    with pytest.raises(
+        ValueError, match=r"zoneout: rate = LSTMCarry.*; expected one probability, or one for each part"
+    ):
+        unroll(cell, random_params(gru(H), F, jnp.float64), XS)

@@ -76,7 +76,9 @@ def test_values_and_gradients_equal_the_equations(x64, name, reverse, dtype, tol
 
 
 @op_by_op
-@pytest.mark.parametrize("name", ["rnn", "irnn", "lstm", "lstm_cifg", "lstm_fgr", "projected_lstm", "gru"])
+@pytest.mark.parametrize(
+    "name", [name for name, c in reference.STEPS.items() if c.arrays.get("recurrent_bias") == c.arrays["kernel"]]
+)
 def test_second_bias_of_other_libraries_is_added(x64, name):
     single, values, gradients = equations(name, False, second_bias=True)
     arrays = {key: value.astype(jnp.float64) for key, value in single.items()}

@@ -1,7 +1,7 @@
 """How parameters start: named presets, the same for every cell.
 
 - ``default``: input kernel Glorot uniform and recurrent kernel orthogonal, each gate on its own; biases 0,
-  the forget gate's 1 (Jozefowicz, Zaremba & Sutskever 2015, section 2.2).
+  that of an LSTM's forget gate 1 (Jozefowicz, Zaremba & Sutskever 2015, section 2.2).
 - ``torch``: everything uniform in ±1/√H, as ``torch.nn.LSTM`` and its kin document; a bias is the sum of two
   such draws where PyTorch has two.
 - ``keras``: as ``default``, but drawn for the gates' joined matrix, whose fan-out is G·H.
