@@ -1,6 +1,5 @@
 """What the functions over time accept: checks with one clear sentence, and the types that follow."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -74,7 +73,7 @@ def as_type(tree: Any, dtype: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.astype(dtype) if _floating(leaf) else leaf, tree)
 
 
-def vary_alike(*trees: Any) -> Iterable[Any]:
+def vary_alike(*trees: Any) -> tuple[Any, ...]:
     """Return ``trees`` with every array varying over the mesh axes that any of them varies over.
 
     Inside `jax.shard_map` a loop's carry must not start as equal on all devices and then differ; zeros made

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstm_gru.cells import Cell, Params, gru, gru_reset_before, lstm, projected_lstm, rnn
+from lstm_gru.cells.protocol import check_choice
 from lstm_gru.layers import Layer, Merge, bidirectional, recurrent, stack
 
 Arrays = Mapping[str, Any]
@@ -97,7 +98,7 @@ def from_torch(kind: str, state_dict: Arrays, *, dropout: float = 0.0) -> tuple[
       >>> layer.apply(params, jnp.ones((2, 5, 3))).outputs.shape
       (2, 5, 4)
     """
-    _check_choice("kind", kind, TORCH)
+    check_choice("from_torch", "kind", kind, TORCH)
     found: dict[str, dict[str, Any]] = {}
     for name, array in state_dict.items():
         match = TORCH_NAME.fullmatch(str(name))
@@ -138,7 +139,7 @@ def to_torch(kind: str, params: Sequence[Any], *, bias: bool = True) -> dict[str
       >>> sorted(to_torch("gru", params, bias=False))
       ['weight_hh_l0', 'weight_ih_l0']
     """
-    _check_choice("kind", kind, TORCH)
+    check_choice("to_torch", "kind", kind, TORCH)
     if not isinstance(params, tuple | list) or not params:
         raise ValueError(f"params is a {type(params).__name__}; expected a tuple with one entry a layer, as of a stack")
     layers = [_directions(f"params[{k}]", layer) for k, layer in enumerate(params)]
@@ -189,7 +190,7 @@ def from_keras(kind: str, weights: Sequence[Any], *, merge: Merge = "concat") ->
       >>> layer.apply(params, jnp.ones((2, 5, 3))).outputs.shape
       (2, 5, 4)
     """
-    _check_choice("kind", kind, KERAS)
+    check_choice("from_keras", "kind", kind, KERAS)
     if len(weights) not in (2, 3, 4, 6):
         raise ValueError(f"weights has {len(weights)} arrays; expected 3 (2 without bias), or 6 (4) of Bidirectional")
     count, parts = 2 if len(weights) % 3 else 3, []
@@ -228,7 +229,7 @@ def to_keras(kind: str, params: Any, *, bias: bool = True) -> list[np.ndarray]:
       >>> [array.shape for array in to_keras("lstm", params)]
       [(3, 16), (4, 16), (16,)]
     """
-    _check_choice("kind", kind, KERAS)
+    check_choice("to_keras", "kind", kind, KERAS)
     parts = [_part(kind, where, part) for where, part in _directions("params", params)]
     weights = []
     for (where, _, _), blocks in zip(parts, *_apart([parts]), strict=True):
@@ -273,7 +274,7 @@ def from_flax(kind: str, params: Mapping[str, Arrays]) -> tuple[Layer, Params]:
       >>> layer.apply(params, jnp.ones((2, 5, 3))).outputs.shape
       (2, 5, 4)
     """
-    _check_choice("kind", kind, FLAX)
+    check_choice("from_flax", "kind", kind, FLAX)
     for module, leaves in params.items():
         if not isinstance(leaves, Mapping):
             raise ValueError(f"params[{module!r}] is a {type(leaves).__name__}; expected a dict with its kernel")
@@ -305,8 +306,8 @@ def to_flax(kind: str, params: Params, *, form: str) -> dict[str, dict[str, np.n
       >>> {name: list(arrays) for name, arrays in to_flax("rnn", params, form="linen").items()}
       {'i': ['kernel', 'bias'], 'h': ['kernel']}
     """
-    _check_choice("kind", kind, FLAX)
-    _check_choice("form", form, FLAX[kind])
+    check_choice("to_flax", "kind", kind, FLAX)
+    check_choice("to_flax", "form", form, FLAX[kind])
     if not isinstance(params, Mapping):
         raise ValueError(f"params is a {type(params).__name__}; expected a cell's dict of arrays")
     ((blocks,),) = _apart([[_part(kind, "params", params)]])
@@ -411,8 +412,3 @@ def _layer(kind: str, directions: list[Blocks], merge: Merge = "concat") -> tupl
         layout = _ours(kind, GATES[kind] if {*second} - {*always} else always, projected)
         params.append({name: jnp.asarray(array) for name, array in _joined("", layout, blocks).items()})
     return (recurrent(cell), params[0]) if len(params) == 1 else (bidirectional(cell, merge=merge), tuple(params))
-
-
-def _check_choice(name: str, value: Any, choices: Any) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} = {value!r}; expected one of {', '.join(choices)}")
