@@ -1,6 +1,7 @@
 """The command line: ``lstm-gru list | train | reproduce | tune | evaluate | report``.
 
-Bad input ends in one sentence on standard error and exit code 2.
+Bad input ends in one sentence on standard error and exit code 2, a run that cannot go on in one and exit code 1.
+SIGTERM and Ctrl-C end training after the running step, with its state saved, and exit code 75 (try again).
 """
 
 import shutil
@@ -14,7 +15,7 @@ import tyro
 from rich.console import Console
 
 from lstm_gru.config import flatten, require
-from lstm_gru.errors import InputError
+from lstm_gru.errors import InputError, RunError, Stopped
 from lstm_gru.experiment import Experiment, experiment_names, load_experiment
 from lstm_gru.records import keep, plots_directory, recorded
 from lstm_gru.report.documents import update_documents
@@ -48,6 +49,8 @@ class TrainArguments:
     """Decides initial parameters, batches and noise."""
     run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIRECTORY")] = None
     """Where the run is kept; runs/EXPERIMENT/VARIANT/seed-SEED when not given. The same directory continues."""
+    init_from: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    """Directory of another run, from whose weights this one starts."""
 
     def __post_init__(self) -> None:
         """Check every range."""
@@ -107,15 +110,28 @@ class EvaluateArguments:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
-    argv = sys.argv[1:] if argv is None else argv
+    return exit_code(_dispatch, sys.argv[1:] if argv is None else argv)
+
+
+def exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
+    """Return a command's exit code; errors that a user can do something about end in one sentence."""
     try:
-        return _dispatch(argv)
+        return command(argv)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command continues from the newest checkpoint", file=sys.stderr)
-        return 130
+        return _end(f"error: {error}", 2)
+    except RunError as error:
+        return _end(f"error: {error}", 1)
+    except OSError as error:  # A full disk, a directory without permission: nothing that a traceback would explain.
+        return _end(f"error: {error.filename or 'file'}: {error.strerror or error}", 1)
+    except Stopped as stopped:
+        return _end(stopped.message, stopped.code)
+    except KeyboardInterrupt:  # Outside of training.
+        return _end("stopped; the same command continues", Stopped().code)
+
+
+def _end(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
 
 
 def reproduce_file(file: str) -> None:
@@ -148,11 +164,18 @@ def train(argv: list[str]) -> int:
     config = experiment.config(variant)
     arguments, unknown = tyro.cli(_with_config(config), args=options, prog=prog, return_unknown_args=True)
     if unknown:
-        names = ("variant", "seed", "run_dir", *(name for name, _ in flatten(asdict(config)) if name != "train.seed"))
+        names = (
+            "variant",
+            "seed",
+            "run_dir",
+            "init_from",
+            *(name for name, _ in flatten(asdict(config)) if name != "train.seed"),
+        )
         valid = ", ".join("--" + name.replace("_", "-") for name in names)
         raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
     directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
-    record = execute(Run(experiment.name, variant, arguments.seed, directory, arguments.config))
+    run = Run(experiment.name, variant, arguments.seed, directory, arguments.config, arguments.init_from)
+    record = execute(run)
     for score, heading in experiment.scores.items():
         print(f"{heading}: {record['scores'][score]:.4f}")
     print(directory)

@@ -18,8 +18,8 @@ class TrainConfig:
     """Number of updates."""
     learning_rate: float = 1e-3
     """Peak learning rate."""
-    schedule: Literal["constant", "cosine"] = "cosine"
-    """Course of the learning rate after the warm-up; cosine ends at 0."""
+    schedule: Literal["constant", "linear", "cosine", "inverse_sqrt"] = "cosine"
+    """Course of the learning rate after the warm-up; linear and cosine end at 0, inverse_sqrt is the Transformer's."""
     warmup_steps: int = 0
     """Updates over which the learning rate rises linearly from 0."""
     weight_decay: float = 0.0
@@ -30,6 +30,12 @@ class TrainConfig:
     """Updates between two evaluations, each followed by a checkpoint."""
     log_every: int = 10
     """Updates between two lines of training metrics."""
+    patience: int = 0
+    """Evaluations in a row without a better one after which training ends early; 0 trains all steps."""
+    average: int = 1
+    """How many checkpoints, the best on validation, are averaged into the parameters that are scored."""
+    skip_limit: int = 10
+    """Steps in a row with a loss or gradient that is not finite, each skipped, at which training gives up."""
     seed: tyro.conf.Suppress[tyro.conf.Fixed[int]] = 0
     """Decides initial parameters, batches and noise; the command line sets it by --seed."""
 
@@ -39,9 +45,9 @@ class TrainConfig:
         Raises:
           InputError: naming the field, its value and the range.
         """
-        for name in ("steps", "evaluate_every", "log_every"):
+        for name in ("steps", "evaluate_every", "log_every", "average", "skip_limit"):
             require(self, name, low=1)
-        for name in ("warmup_steps", "weight_decay", "seed"):
+        for name in ("warmup_steps", "weight_decay", "patience", "seed"):
             require(self, name, low=0)
         for name in ("learning_rate", "clip_norm"):
             require(self, name, above=0)

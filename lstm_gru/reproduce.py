@@ -6,18 +6,24 @@ import os
 import statistics
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from lstm_gru.config import from_settings
-from lstm_gru.errors import InputError
+from lstm_gru.errors import InputError, RunError, Stopped
 from lstm_gru.experiment import Experiment, Measured, load_experiment
 from lstm_gru.records import CHOSEN, Record
 from lstm_gru.task import Task
-from lstm_gru.training.loop import fit
-from lstm_gru.training.run_directory import manifest, read_json, write_json
+from lstm_gru.training.files import read_json, write_json
+from lstm_gru.training.loop import fit, fitted
+from lstm_gru.training.manifest import manifest
+from lstm_gru.training.stopping import stop_request
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Run:
       seed: decides initial parameters, batches and noise.
       directory: where the run is kept.
       config: instead of the variant's own configuration; its seed is set to the run's.
+      init_from: another run's directory, from whose weights each fold starts.
       smoke: a few steps of a few folds.
       plain: progress as lines even on a terminal.
     """
@@ -39,6 +46,7 @@ class Run:
     seed: int
     directory: Path
     config: Any = None
+    init_from: Path | None = None
     smoke: bool = False
     plain: bool = False
 
@@ -72,19 +80,26 @@ def execute(run: Run) -> Record:
 
     Raises:
       InputError: on an unknown experiment or variant, or when the directory belongs to another configuration.
+      Stopped: after SIGTERM or Ctrl-C, with the state saved.
     """
     config, tasks = run.full_config(), run.tasks()
     directories = {fold: run.directory / fold for fold in tasks}
-    fitted = {fold: fit(tasks[fold], config.train, path, plain=run.plain) for fold, path in directories.items()}
+    done = {}
+    with stop_request() as stop:
+        for fold, task in tasks.items():
+            if stop.made:  # Before the first step, or after the last of the fold before.
+                raise Stopped()
+            init_from = run.init_from and run.init_from / fold
+            done[fold] = fit(task, config.train, directories[fold], init_from=init_from, plain=run.plain).scores
     first = next(iter(tasks))
     record = {
         "experiment": run.experiment,
         "variant": run.variant,
         "seed": run.seed,
         **_measured(load_experiment(run.experiment).score(directories)),
-        "selected_by": statistics.mean(fold.scores["selected_by"]["value"] for fold in fitted.values()),
-        "parameters": fitted[first].scores["parameters"],
-        "minutes": sum(fold.scores["seconds"] for fold in fitted.values()) / 60,
+        "selected_by": statistics.mean(scores["selected_by"]["value"] for scores in done.values()),
+        "parameters": done[first]["parameters"],
+        "minutes": sum(scores["seconds"] for scores in done.values()) / 60,
         "command": f"lstm-gru train {run.experiment} --variant {run.variant} --seed {run.seed}",
         "config": asdict(config),
         "made_with": read_json(directories[first] / "manifest.json"),
@@ -120,12 +135,12 @@ def evaluate(directory: Path) -> tuple[Record, Record]:
       InputError: when the directory holds no finished run.
     """
     run, record = reread(directory)
-    train = run.full_config().train
     tasks = {fold: task for fold, task in run.tasks().items() if (directory / fold / "scores.json").is_file()}
     with tempfile.TemporaryDirectory() as again:
         for fold, task in tasks.items():
             (Path(again) / fold).mkdir(parents=True, exist_ok=True)
-            task.finish(fit(task, train, directory / fold).params, Path(again) / fold)
+            like = jax.eval_shape(task.init, jax.random.key(0))
+            task.finish(fitted(directory / fold, like).params, Path(again) / fold)
         measured = load_experiment(run.experiment).score({fold: Path(again) / fold for fold in tasks})
     return record, _measured(measured)
 
@@ -163,7 +178,12 @@ def _measured(measured: Measured) -> Record:
 
 
 def execute_all(runs: Iterable[Run], jobs: int) -> Iterable[Record]:
-    """Yield the records of runs as they end; with more than one job in processes pinned to a core each."""
+    """Yield the records of runs as they end; with more than one job in processes pinned to a core each.
+
+    Raises:
+      RunError: when a process ended without a word, as one that the system killed for its memory.
+      Stopped: after SIGTERM or Ctrl-C, once all running ones have saved their state.
+    """
     if jobs == 1:
         yield from map(execute, runs)
         return
@@ -171,14 +191,21 @@ def execute_all(runs: Iterable[Run], jobs: int) -> Iterable[Record]:
     cores = context.Queue()
     for core in itertools.islice(itertools.cycle(_cores()), jobs):
         cores.put(core)
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_pin, initargs=(cores,)) as pool:
-        waiting = [pool.submit(execute, replace(run, plain=True)) for run in runs]
+    with stop_request() as stop, ProcessPoolExecutor(jobs, context, initializer=_pin, initargs=(cores,)) as pool:
+        waiting = {pool.submit(execute, replace(run, plain=True)) for run in runs}
         try:
-            for done in as_completed(waiting):
-                yield done.result()
-        except BaseException:
+            while waiting and not stop.made:
+                done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        except BrokenProcessPool as error:
+            raise RunError("a worker process was killed; the same command continues") from error
+        finally:  # Not left waiting: after a failure the others save and end too.
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            if waiting:
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+    if waiting:
+        raise Stopped()
 
 
 def computed_records(experiment: Experiment) -> list[Record]:
@@ -225,8 +252,15 @@ def _cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 
 
+_worker = ExitStack()  # What a worker process keeps open until it ends.
+
+
 def _pin(cores: Any) -> None:
-    """Keep this process, and with it XLA's threads, on one core: two such processes do not disturb each other."""
+    """Keep this process, and with it XLA's threads, on one core: two such processes do not disturb each other.
+
+    A worker can be asked to stop at any time, by its parent and by whoever asks the whole group of processes.
+    """
+    _worker.enter_context(stop_request(patient=True))
     core = cores.get()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})

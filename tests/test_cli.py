@@ -117,7 +117,8 @@ def test_train_writes_a_run_and_refuses_another_configuration_in_it(tmp_path, ca
     assert str(run.relative_to(tmp_path)) in capsys.readouterr().out
     fold = run / "cutoff-2010-02-15"
     assert {path.name for path in fold.iterdir()} == {
-        "config.json", "manifest.json", "metrics.jsonl", "checkpoints", "forecast.csv", "forecast.png", "scores.json",
+        ".lock", "config.json", "manifest.json", "metrics.jsonl", "checkpoints", "forecast.csv", "forecast.png",
+        "scores.json",
     }  # fmt: skip
     config = json.loads((fold / "config.json").read_text())
     assert config["task"]["model"]["features"] == 2

@@ -39,7 +39,7 @@ BELOW = {
 ONLY_IN = {
     "flax": {"models"},
     "orbax": {"training/checkpoint.py"},
-    "optax": {"training/loop.py", "losses.py"},
+    "optax": {"training/loop.py", "training/optimizer.py", "losses.py"},
     "tyro": {"cli.py", "config.py"},
     "matplotlib": {"plots.py"},
     "rich": {"cli.py", "training/progress.py", "report/tables.py"},

@@ -7,6 +7,7 @@ kind of device.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache
@@ -18,10 +19,17 @@ import jax.numpy as jnp
 import optax
 
 from lstm_gru.config import TrainConfig
+from lstm_gru.errors import InputError, RunError, Stopped
 from lstm_gru.task import Params, Task
-from lstm_gru.training.checkpoint import Checkpoints
+from lstm_gru.training.checkpoint import ADVICE, Checkpoints
+from lstm_gru.training.files import finite_or_none, read_json
+from lstm_gru.training.optimizer import make_optimizer
 from lstm_gru.training.progress import RunProgress
 from lstm_gru.training.run_directory import RunDirectory
+from lstm_gru.training.selection import Selection
+from lstm_gru.training.stopping import StopRequest, stop_request
+
+SAVE_SECONDS = 60.0
 
 
 class TrainState(NamedTuple):
@@ -39,68 +47,165 @@ class Fitted(NamedTuple):
     scores: dict[str, Any]
 
 
-def fit(task: Task, config: TrainConfig, run_dir: Path, *, plain: bool = False) -> Fitted:
+class _Run(NamedTuple):
+    """What the parts of `fit` share."""
+
+    task: Task
+    config: TrainConfig
+    directory: RunDirectory
+    checkpoints: Checkpoints
+    progress: RunProgress
+    stop: StopRequest
+
+
+def fit(
+    task: Task,
+    config: TrainConfig,
+    run_dir: Path,
+    *,
+    init_from: Path | None = None,
+    plain: bool = False,
+    save_seconds: float = SAVE_SECONDS,
+) -> Fitted:
     """Train a task to the end, from where an earlier call stopped, and score it once on the test split.
 
     Args:
       task: what to train.
       config: how.
       run_dir: where everything is written; the same directory continues the same run.
+      init_from: another run's directory; this run then starts from its chosen parameters (its newest, where it is
+        not finished) instead of random ones.
       plain: report progress as lines even on a terminal.
+      save_seconds: a checkpoint is saved at each evaluation, at a stop, and whenever this time has passed.
 
     Returns:
-      The parameters of the best checkpoint by ``task.selects`` (of the last without it), and the scores.
+      The parameters of the best checkpoint by ``task.selects`` (of the last without it), or the mean of the
+      ``config.average`` best, and the scores.
 
     Raises:
-      InputError: when the directory cannot be written or belongs to another configuration.
+      InputError: when the directory cannot be written, is in use, or belongs to another configuration.
+      RunError: when checkpoints are damaged beyond what can be made again, when nothing can be saved at the end,
+        or when the loss stays not finite.
+      Stopped: after SIGTERM or Ctrl-C, with the state saved.
     """
-    run = RunDirectory(run_dir, {"task": task.settings, "train": asdict(config)})
-    state = _initial_state(task, config)
-    with Checkpoints(run.checkpoints, task.selects) as checkpoints:
-        if run.scores() is None:
-            state = _train(task, config, run, checkpoints, state, plain)
-        best = checkpoints.best()
-        params = checkpoints.load(best, state).params
-    if (scores := run.scores()) is None:
-        scores = _score(task, run, params, best)
-    return Fitted(params, scores)
+    if config.patience and task.selects is None:
+        raise InputError(f"TrainConfig: patience = {config.patience}; expected 0, since this task has no validation")
+    settings = {"task": task.settings, "train": asdict(config)}
+    if init_from is not None:
+        settings["init_from"] = _origin(init_from)
+    with (
+        stop_request() as stop,
+        RunProgress(str(run_dir), config.steps, plain=plain) as progress,
+        RunDirectory(run_dir, settings, progress.say) as directory,
+        Checkpoints(
+            directory.checkpoints, keep_best=config.average, say=progress.say, before_save=directory.sync_metrics
+        ) as checkpoints,
+    ):
+        params = task.init(jax.random.fold_in(jax.random.key(config.seed), 0))
+        if directory.scores() is None:
+            if init_from is not None:
+                params = _mean_params(init_from, settings["init_from"]["steps"], params)
+            state = TrainState(params, make_optimizer(config).init(params), jnp.zeros((), jnp.int32))
+            run = _Run(task, config, directory, checkpoints, progress, stop)
+            selection = _train(run, *_newest(run, state), save_seconds)
+            _score(run, selection, params)
+    return fitted(run_dir, params)
 
 
-def _initial_state(task: Task, config: TrainConfig) -> TrainState:
-    params = task.init(jax.random.fold_in(jax.random.key(config.seed), 0))
-    return TrainState(params, make_optimizer(config).init(params), jnp.zeros((), jnp.int32))
+def fitted(run_dir: Path, like: Params) -> Fitted:
+    """Return the parameters and scores of a finished run.
+
+    Args:
+      run_dir: its directory.
+      like: parameters of the same structure, shapes and types.
+
+    Raises:
+      RunError: when a checkpoint is damaged or belongs to another model.
+    """
+    scores = read_json(run_dir / "scores.json")
+    return Fitted(_mean_params(run_dir, scores["chosen_steps"], like), scores)
 
 
-def _train(
-    task: Task,
-    config: TrainConfig,
-    run: RunDirectory,
-    checkpoints: Checkpoints,
-    state: TrainState,
-    plain: bool,
-) -> TrainState:
-    start = checkpoints.latest() or 0
-    if start:
-        state = checkpoints.load(start, state)
-    seconds_before = run.rewind(start)
+def _mean_params(run_dir: Path, steps: list[int], like: Params) -> Params:
+    saved = Checkpoints(run_dir / "checkpoints")
+    several = [saved.load(step, like, part="params") for step in steps]
+    return several[0] if len(several) == 1 else optax.tree.scale(1 / len(several), optax.tree.add(*several))
+
+
+def _origin(run_dir: Path) -> dict[str, Any]:
+    """The steps of another run from which one starts, and what identifies their weights."""
+    saved = Checkpoints(run_dir / "checkpoints")
+    scores = read_json(run_dir / "scores.json")
+    newest = saved.newest_intact()
+    if not newest:
+        raise InputError(f"{run_dir}: no intact checkpoint to start from; expected the directory of a run")
+    steps = scores["chosen_steps"] if scores else [newest]
+    return {"run": str(run_dir), "steps": steps, "sha256": [saved.fingerprint(step, part="params") for step in steps]}
+
+
+def _newest(run: _Run, state: TrainState) -> tuple[TrainState, Selection]:
+    """The newest intact checkpoint, or the given state where there is none yet, and the evaluations up to it."""
+    lines = list(run.directory.metrics())
+    start = run.checkpoints.recover(_selection(run, lines).best)
+    _check_complete(run, lines, start)
+    state = run.checkpoints.load(start, state) if start else state
+    run.progress.start(start)
+    return state, _selection(run, run.directory.rewind(start))
+
+
+def _selection(run: _Run, lines: list[dict[str, Any]]) -> Selection:
+    return Selection(run.task.selects, run.config.average, (line for line in lines if "seconds" in line))
+
+
+def _check_complete(run: _Run, lines: list[dict[str, Any]], start: int) -> None:
+    """Refuse to go on from metrics that lack a step or have one twice, or that are ahead of lost checkpoints."""
+    config, path = run.config, run.directory.path
+    evaluated = [line["step"] for line in lines if "seconds" in line]
+    if start == 0 and len(evaluated) > 1:  # The first of them had been saved before the second began.
+        raise RunError(f"{path}: no checkpoint, although the run got to step {evaluated[-1]}. {ADVICE}")
+    due = [step for step in range(1, start + 1) if step % config.evaluate_every == 0 or step == config.steps]
+    logged = range(config.log_every, start + 1, config.log_every)
+    expected = Counter([*((step, True) for step in due), *((step, False) for step in logged)])
+    found = Counter((line["step"], "seconds" in line) for line in lines if line["step"] <= start)
+    if wrong := sorted((found - expected) | (expected - found)):
+        raise RunError(f"{path / 'metrics.jsonl'}: step {wrong[0][0]} is missing or there twice. {ADVICE}")
+
+
+def _train(run: _Run, state: TrainState, selection: Selection, save_seconds: float) -> Selection:
+    """Train until the last step, or until patience ends; return the evaluations."""
+    task, config = run.task, run.config
     update = compiled_update(task.loss, replace(config, seed=0))
     key = jax.random.fold_in(jax.random.key(config.seed), 1)
-    began = time.monotonic()
-    with RunProgress(str(run.path), config.steps, start, plain=plain) as progress:
-        for step in range(start + 1, config.steps + 1):
-            state, metrics = update(state, task.batch(step - 1), key)
-            if step % config.log_every == 0:
-                run.log({"step": step, **_floats(metrics)})
-            if step % config.evaluate_every == 0 or step == config.steps:
-                metrics = _evaluate(task, state.params)
-                seconds = seconds_before + time.monotonic() - began
-                run.log({"step": step, **metrics, "seconds": round(seconds, 3)})
-                run.sync_metrics()
-                checkpoints.save(step, state, metrics)
-                progress.update(step, metrics)
-            else:
-                progress.update(step)
-    return state
+    saved = time.monotonic()
+    began = saved - max((line["seconds"] for line in selection.lines), default=0.0)
+    for step in range(int(state.step) + 1, config.steps + 1):
+        if config.patience and selection.evaluations_since_best() >= config.patience:
+            break
+        state, metrics = update(state, task.batch(step - 1), key)
+        if step % config.log_every == 0:
+            run.directory.log({"step": step, **{name: float(value) for name, value in metrics.items()}})
+            _check_finite(run, state, step)
+        evaluated = None
+        if step % config.evaluate_every == 0 or step == config.steps:
+            _check_finite(run, state, step)
+            evaluated = _evaluate(task, state.params)
+            line = {"step": step, **evaluated, "seconds": round(time.monotonic() - began, 3)}
+            run.directory.log(line)
+            run.checkpoints.save(step, state, selection.add(line))
+            saved = time.monotonic()
+        elif run.stop.made or time.monotonic() - saved > save_seconds:
+            run.checkpoints.save(step, state)
+            saved = time.monotonic()
+        run.progress.update(step, evaluated)
+        if run.stop.made:
+            raise Stopped(_stopped(run, step))
+    run.checkpoints.wait()
+    if failure := run.checkpoints.failure:
+        raise RunError(
+            f"{run.directory.checkpoints}: the last checkpoint cannot be saved ({failure}); mend this, and the same "
+            "command continues from the newest one that was saved"
+        )
+    return selection
 
 
 def _evaluate(task: Task, params: Params) -> dict[str, float]:
@@ -109,31 +214,55 @@ def _evaluate(task: Task, params: Params) -> dict[str, float]:
     return {f"valid_{name}": float(value) for name, value in task.evaluate(params, "valid").items()}
 
 
-def _score(task: Task, run: RunDirectory, params: Params, best: int) -> dict[str, Any]:
+def _check_finite(run: _Run, state: TrainState, step: int) -> None:
+    """Give up after too many skipped steps in a row; the parameters are still those before the first of them."""
+    count = int(state.optimizer.notfinite_count)
+    if count >= run.config.skip_limit:
+        raise RunError(
+            f"{run.directory.path}: loss or gradient not finite at step {step - count + 1} and at every one up to "
+            f"{step}; all were skipped (skip_limit = {run.config.skip_limit}), the parameters are those before them. "
+            "A lower train.learning_rate or train.clip_norm, in another directory, may help"
+        )
+
+
+def _stopped(run: _Run, step: int) -> str:
+    run.checkpoints.wait()
+    if failure := run.checkpoints.failure:
+        return (
+            f"{run.directory.path}: stopped; step {step} cannot be saved ({failure}), an earlier one is continued from"
+        )
+    return f"{run.directory.path}: stopped and saved at step {step}; the same command continues"
+
+
+def _score(run: _Run, selection: Selection, like: Params) -> None:
+    """Score the chosen parameters once on the test split, which finishes the run."""
+    task, steps = run.task, selection.best()
+    params = _mean_params(run.directory.path, steps, like)
+    valid = selection.line(steps[0]) if len(steps) == 1 else _evaluate(task, params)
     scores = {
-        "test": {name: float(value) for name, value in task.evaluate(params, "test").items()},
-        "best_step": best,
-        "selected_by": _selected_by(task, run, best),
+        "test": finite_or_none({name: float(value) for name, value in task.evaluate(params, "test").items()}),
+        "chosen_steps": steps,
+        "selected_by": _selected_by(task, finite_or_none(valid)),
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
-        "seconds": max((line.get("seconds", 0.0) for line in run.metrics()), default=0.0),
+        "seconds": max((line["seconds"] for line in selection.lines), default=0.0),
     }
-    task.finish(params, run.path)
-    run.finish(scores)
-    return scores
+    task.finish(params, run.directory.path)
+    run.directory.finish(scores)
 
 
-def _selected_by(task: Task, run: RunDirectory, best: int) -> dict[str, Any] | None:
-    """The validation metric of the chosen step, by which models can be chosen without the test split."""
+def _selected_by(task: Task, valid: dict[str, Any]) -> dict[str, Any] | None:
+    """The validation metric by which models can be chosen without the test split."""
     if task.selects is None:
         return None
     metric, direction = task.selects
-    value = next(line[metric] for line in run.metrics() if line["step"] == best and metric in line)
-    return {"metric": metric, "direction": direction, "value": value}
+    return {"metric": metric, "direction": direction, "value": valid[metric]}
 
 
 @cache  # Tasks that share a loss, such as the folds of a rolling-origin evaluation, share the compilation.
 def compiled_update(loss: Callable[..., Any], config: TrainConfig) -> Callable[..., Any]:
     """Return the jitted ``(state, batch, key) -> (state, {metric: scalar})``; the state is donated.
+
+    A step whose loss or gradient is not finite leaves parameters and optimiser as they are, and is counted.
 
     Args:
       loss: a task's.
@@ -147,47 +276,22 @@ def compiled_update(loss: Callable[..., Any], config: TrainConfig) -> Callable[.
             return _mean(*total), metrics
 
         (value, metrics), gradient = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
+        norm = optax.tree.norm(gradient)
+        finite = jnp.isfinite(value) & jnp.isfinite(norm)  # The optimiser itself looks at the gradient only.
+        gradient = jax.tree.map(lambda leaf: jnp.where(finite, leaf, jnp.nan), gradient)
         updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         report = {
             "loss": value,
             **{name: _mean(*pair) for name, pair in metrics.items()},
-            "gradient_norm": optax.tree.norm(gradient),
+            "gradient_norm": norm,
+            "skipped_steps": optimizer_state.total_notfinite,
         }
         return TrainState(params, optimizer_state, state.step + 1), report
 
     return jax.jit(update, donate_argnums=0)
 
 
-def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """Return AdamW (Loshchilov & Hutter 2019) after clipping by global norm, on the configured schedule."""
-    return optax.chain(
-        optax.clip_by_global_norm(config.clip_norm),
-        optax.adamw(learning_rate(config), weight_decay=config.weight_decay, mask=_is_matrix),
-    )
-
-
-def learning_rate(config: TrainConfig) -> optax.Schedule:
-    """Return the learning rate as a function of the step: linear warm-up, then constant or cosine to 0."""
-    after = config.steps - config.warmup_steps
-    if config.schedule == "cosine":
-        main = optax.cosine_decay_schedule(config.learning_rate, max(after, 1))
-    else:
-        main = optax.constant_schedule(config.learning_rate)
-    if not config.warmup_steps:
-        return main
-    rise = optax.linear_schedule(0.0, config.learning_rate, config.warmup_steps)
-    return optax.join_schedules([rise, main], [config.warmup_steps])
-
-
-def _is_matrix(params: Params) -> Params:
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
-
-
 def _mean(total: jax.Array, weight: jax.Array) -> jax.Array:
     """Sum over weight; 0 for a batch in which nothing counts."""
     return jnp.where(weight > 0, total / jnp.maximum(weight, jnp.finfo(jnp.float32).tiny), 0.0)
-
-
-def _floats(metrics: dict[str, jax.Array]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items()}

@@ -4,52 +4,84 @@
 (one line a logged step), ``checkpoints/``, ``scores.json`` (written last: its presence means finished).
 """
 
+import fcntl
 import json
 import os
 import platform
-import subprocess
-from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lstm_gru.config import flatten
-from lstm_gru.errors import InputError
-
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+from lstm_gru.errors import InputError, RunError
+from lstm_gru.training.files import finite_or_none, read_json, write_json, write_text
+from lstm_gru.training.manifest import differences, manifest
 
 
 class RunDirectory:
-    """One run's directory, opened for the configuration it belongs to.
+    """One run's directory, opened for the configuration it belongs to; as a context, it is closed at the end.
+
+    A finished run is only read. Any other is locked, so that two processes never train in it; the kernel lets
+    go of the lock when the process ends, however it ends.
 
     Args:
       path: created when missing.
       config: plain JSON values; everything that determines the run.
+      say: is told, in a sentence, when the run is continued on another machine or other versions.
 
     Raises:
-      InputError: when the directory cannot be written, or holds a run with another configuration (the
-        fields that differ are named).
+      InputError: when the directory cannot be written, is in use, or holds a run with another configuration
+        (the fields that differ are named).
     """
 
-    def __init__(self, path: Path, config: Mapping[str, Any]):
+    def __init__(self, path: Path, config: Mapping[str, Any], say: Callable[[str], None] = print):
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self._metrics = self.path / "metrics.jsonl"
-        self._make_writable()
-        self._claim(json.loads(json.dumps(config)))
+        self._unwritten = b""
+        self._lock = None if self.scores() is not None else self._acquire()
+        try:
+            self._claim(json.loads(json.dumps(config)), say)
+        except BaseException:
+            self.close()
+            raise
 
-    def _make_writable(self) -> None:
-        probe = self.path / f".writable-{os.getpid()}"
+    def _acquire(self) -> IO[str]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe.touch()
-            probe.unlink()
+            lock = (self.path / ".lock").open("a+", encoding="utf-8")
         except OSError as error:
             raise InputError(
                 f"{self.path}: cannot write the run directory ({error.strerror}); choose another with --run-dir"
             ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            lock.close()
+            raise InputError(
+                f"{self.path}: {holder} is training in this directory; wait for it, or choose another with --run-dir"
+            ) from error
+        with suppress(OSError):  # Who holds it is a courtesy, which a full disk may refuse.
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {platform.node()}\n")
+            lock.flush()
+        return lock
 
-    def _claim(self, config: dict[str, Any]) -> None:
+    def close(self) -> None:
+        """Let go of the lock."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def __enter__(self) -> "RunDirectory":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _claim(self, config: dict[str, Any], say: Callable[[str], None]) -> None:
         saved = read_json(self.path / "config.json")
         if saved is None:
             write_json(self.path / "manifest.json", manifest())
@@ -58,11 +90,22 @@ class RunDirectory:
         there, asked = dict(flatten(saved)), dict(flatten(config))
         names = [name for name in sorted({*there, *asked}) if there.get(name) != asked.get(name)]
         if names:
-            differences = "; ".join(f"{n} = {there.get(n)!r} there, {asked.get(n)!r} asked" for n in names)
+            changes = "; ".join(f"{n} = {there.get(n)!r} there, {asked.get(n)!r} asked" for n in names)
             raise InputError(
-                f"{self.path}: holds a run with another configuration ({differences}); "
-                "give the same settings to continue it, or choose another directory with --run-dir"
+                f"{self.path}: holds a run with another configuration ({changes}); give the same settings to continue "
+                "it, choose another directory with --run-dir, or start there from its weights with --init-from"
             )
+        if self._lock is not None:
+            self._compare_manifest(say)
+
+    def _compare_manifest(self, say: Callable[[str], None]) -> None:
+        """Warn where a promise of equal bits ends, and keep what else the run was made with."""
+        then, now = read_json(self.path / "manifest.json") or {}, manifest()
+        earlier = [{k: v for k, v in then.items() if k != "continued_with"}, *then.get("continued_with", ())]
+        if changes := differences(earlier[-1], now):
+            say(f"continued with {changes}; the last bits may differ from a run that was never stopped")
+            if now not in earlier:
+                write_json(self.path / "manifest.json", {**earlier[0], "continued_with": [*earlier[1:], now]})
 
     def scores(self) -> dict[str, Any] | None:
         """Return the scores of a finished run, else None."""
@@ -73,89 +116,49 @@ class RunDirectory:
         write_json(self.path / "scores.json", scores)
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """Append a line of metrics."""
-        with self._metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        """Append a line of metrics; what is not finite becomes null.
+
+        Lines that cannot be written, on a full disk, wait in memory for the next call or `sync_metrics`.
+        """
+        self._unwritten += json.dumps(finite_or_none(line)).encode() + b"\n"
+        with suppress(OSError):
+            self._write_lines()
 
     def sync_metrics(self) -> None:
-        """Return when all metrics are on disk; called before a save, so that no checkpoint is ahead of them."""
-        with self._metrics.open("a", encoding="utf-8") as file:
+        """Return when all metrics are on disk; called before a save, so that no checkpoint is ahead of them.
+
+        Raises:
+          OSError: when they cannot be written.
+        """
+        self._write_lines()
+        with self._metrics.open("ab") as file:
             os.fsync(file.fileno())
+
+    def _write_lines(self) -> None:
+        with self._metrics.open("ab", buffering=0) as file:
+            while self._unwritten:  # A full disk takes a part of them and refuses the next.
+                self._unwritten = self._unwritten[file.write(self._unwritten) :]
 
     def metrics(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of ``metrics.jsonl``, without a last one that was cut off in the middle."""
         if not self._metrics.exists():
             return
-        for line in self._metrics.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("\n"):
-                yield json.loads(line)
+        for number, line in enumerate(self._metrics.read_bytes().splitlines(keepends=True), 1):
+            if line.endswith(b"\n"):
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise RunError(f"{self._metrics}: line {number} is not valid JSON; restore or remove it") from error
 
-    def rewind(self, step: int) -> float:
-        """Drop metrics after ``step``, which will be logged again; return the seconds spent up to it."""
+    def rewind(self, step: int) -> list[dict[str, Any]]:
+        """Drop metrics after ``step``, which will be logged again; return those up to it."""
         kept = [line for line in self.metrics() if line["step"] <= step]
         if self._metrics.exists():
             write_text(self._metrics, "".join(json.dumps(line) + "\n" for line in kept))
-        return max((line.get("seconds", 0.0) for line in kept), default=0.0)
+        return kept
 
 
 def valid_lines(run_dir: Path) -> list[dict[str, Any]]:
     """Return the lines of a run's ``metrics.jsonl`` that hold an evaluation."""
     lines = map(json.loads, (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
     return [line for line in lines if "seconds" in line]
-
-
-def manifest() -> dict[str, Any]:
-    """Return what a run's numbers may depend on besides its configuration: versions, cores, commit."""
-    return {
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "platform": platform.system() + " " + platform.machine(),
-        "cores": available_cores(),
-        "commit": git_commit(),
-    }
-
-
-def available_cores() -> int:
-    """Return the number of processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def git_commit() -> str | None:
-    """Return the checkout's commit, with ``+changes`` where tracked files differ; None outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():  # An installed package may lie inside somebody else's repository.
-        return None
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no").strip()
-        return git("rev-parse", "--short=12", "HEAD").strip() + ("+changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def read_json(path: Path) -> Any:
-    """Return a JSON file's value, None when there is no such file; `InputError` when it is not JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {error.lineno} is not valid JSON ({error.msg})") from error
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that the path holds either the old or the whole new file."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text so that the path holds either the old or the whole new file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
