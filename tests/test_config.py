@@ -84,7 +84,5 @@ def test_settings_come_back_from_their_mapping():
     assert from_settings(ForecastingConfig, mapping) == config
     del mapping["train"]["steps"]
     mapping["train"]["stepz"] = 1
-    with pytest.raises(
-        InputError, match="TrainConfig: fields missing or unknown: steps, stepz; expected average"
-    ):
+    with pytest.raises(InputError, match="TrainConfig: fields missing or unknown: steps, stepz; expected average"):
         from_settings(ForecastingConfig, mapping)

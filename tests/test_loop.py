@@ -1,12 +1,6 @@
 """The common loop: it learns, resumes to the same bits, selects on validation and reads the test split once."""
 
 import json
-import random
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import chex
 import jax
@@ -19,7 +13,6 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.training.checkpoint import Checkpoints
 from lstm_gru.training.loop import TrainState, compiled_update, fit
 from lstm_gru.training.optimizer import learning_rate, make_optimizer
-from lstm_gru.training.run_directory import RunDirectory
 
 STEPS = 60
 
@@ -32,45 +25,11 @@ def without_times(directory):
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines(directory)]
 
 
-def saved_state(directory, task, config):
-    """The state of the newest checkpoint."""
-    params = task.init(jax.random.key(0))
-    like = TrainState(params, make_optimizer(config).init(params), jnp.zeros((), jnp.int32))
-    saved = Checkpoints(directory / "checkpoints")
-    return saved.load(saved.newest_intact(), like)
-
-
 def test_learns_the_line(tmp_path):
     fitted = fit(tiny.line(), tiny.settings(300, evaluate_every=100), tmp_path, plain=True)
     assert fitted.scores["test"]["rmse"] < 0.15
     losses = [line["loss"] for line in lines(tmp_path) if "loss" in line]
     assert np.mean(losses[-20:]) < np.mean(losses[:20])
-
-
-def test_killed_at_random_and_started_again_ends_in_the_same_bits(tmp_path):
-    straight = tiny.train(tmp_path / "straight", STEPS)
-    killed = tmp_path / "killed"
-    command = [sys.executable, str(Path(__file__).parent / "tiny.py"), str(killed), str(STEPS)]
-    chance = random.Random(0)
-    for _ in range(2):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        target = chance.randrange(10, STEPS - 10)
-        while process.poll() is None and not reached(killed, target):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
-    resumed = tiny.train(killed, STEPS)
-    chex.assert_trees_all_equal(resumed.params, straight.params)
-    task, config = tiny.line(), tiny.settings(STEPS)
-    states = (saved_state(directory, task, config) for directory in (killed, tmp_path / "straight"))
-    chex.assert_trees_all_equal(*states)
-    assert without_times(killed) == without_times(tmp_path / "straight")
-    assert resumed.scores["test"] == straight.scores["test"]
-
-
-def reached(directory, step):
-    metrics = directory / "metrics.jsonl"
-    return metrics.exists() and f'{{"step": {step},' in metrics.read_text()
 
 
 def test_metrics_have_every_step_once_after_a_stop(tmp_path):
@@ -84,7 +43,7 @@ def test_metrics_have_every_step_once_after_a_stop(tmp_path):
             raise Stop
         return task.batch(step)
 
-    broken = tiny.Task(**{**vars(task), "batch": stops})
+    broken = tiny.changed(task, batch=stops)
     with pytest.raises(Stop):
         fit(broken, tiny.settings(STEPS), tmp_path, plain=True)
     assert lines(tmp_path)[-1]["step"] == 23  # Three steps beyond the newest checkpoint, which are run again.
@@ -118,7 +77,7 @@ def task_with_scores(values, selects):
     def evaluate(params, split):
         return {"rmse": next(given) if split == "valid" else float(params["w"][0, 0])}
 
-    return tiny.Task(**{**vars(task), "evaluate": evaluate})
+    return tiny.changed(task, evaluate=evaluate)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +92,91 @@ def test_best_checkpoint_by_validation_is_kept_and_scored(tmp_path, selects, bes
     assert fitted.scores["test"]["rmse"] == float(fitted.params["w"][0, 0])
     kept = {int(path.name) for path in (tmp_path / "checkpoints").iterdir()}
     assert kept == {best, 20, 25, 30}
+
+
+def test_training_ends_early_when_patience_is_over(tmp_path):
+    values = [3.0, 1.0, 2.5, 1.0, 2.0, 0.5, 0.4, 0.3, 0.2]
+    task, config = task_with_scores(values, ("valid_rmse", "min")), tiny.settings(45, patience=3)
+    fitted = fit(task, config, tmp_path, plain=True)
+    assert fitted.scores["chosen_steps"] == [20]  # Of equal ones the later; patience counts from the first.
+    assert lines(tmp_path)[-1]["step"] == 25
+    with pytest.raises(ValueError, match=r"patience = 3; expected 0, since this task has no validation"):
+        fit(tiny.line(selects=None), config, tmp_path / "none")
+
+
+def test_a_run_that_ended_early_is_not_trained_on_after_a_stop(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def no_test(params, split):
+        if split == "test":
+            raise Stop
+        return {"rmse": 1.0}
+
+    config = tiny.settings(45, patience=2)
+    with pytest.raises(Stop):
+        fit(tiny.changed(tiny.line(), evaluate=no_test), config, tmp_path, plain=True)
+    assert lines(tmp_path)[-1]["step"] == 15
+    fitted = fit(tiny.changed(tiny.line(), evaluate=lambda *_: {"rmse": 1.0}), config, tmp_path, plain=True)
+    assert fitted.scores["chosen_steps"] == [15]
+    assert lines(tmp_path)[-1]["step"] == 15
+
+
+def test_the_best_checkpoints_are_averaged(tmp_path):
+    values = [3.0, 1.0, 2.5, 1.5, float("nan"), 9.0, 7.0]  # The last one is of the average.
+    task, config = task_with_scores(values, ("valid_rmse", "min")), tiny.settings(30, average=2)
+    fitted = fit(task, config, tmp_path, plain=True)
+    assert fitted.scores["chosen_steps"] == [10, 20]
+    assert fitted.scores["selected_by"]["value"] == 7.0
+    saved = Checkpoints(tmp_path / "checkpoints")
+    several = [saved.load(step, fitted.params, part="params")["w"] for step in (10, 20)]
+    np.testing.assert_allclose(fitted.params["w"], np.mean(several, axis=0), rtol=1e-6)
+    assert fitted.scores["test"]["rmse"] == float(fitted.params["w"][0, 0])
+
+
+def test_a_new_run_starts_from_the_chosen_weights_of_another(tmp_path):
+    first = tiny.train(tmp_path / "first", 40)
+    config = tiny.settings(5, learning_rate=1e-6)
+    fitted = fit(tiny.line(), config, tmp_path / "second", init_from=tmp_path / "first", plain=True)
+    chex.assert_trees_all_close(fitted.params, first.params, atol=1e-4)
+    written = json.loads((tmp_path / "second" / "config.json").read_text())["init_from"]
+    assert written["steps"] == first.scores["chosen_steps"]
+    with pytest.raises(ValueError, match=r"init_from\.run = .*first' there, None asked"):
+        fit(tiny.line(), config, tmp_path / "second", plain=True)
+    with pytest.raises(ValueError, match="no intact checkpoint to start from"):
+        fit(tiny.line(), config, tmp_path / "third", init_from=tmp_path / "nothing", plain=True)
+    assert not (tmp_path / "third").exists()
+
+
+def not_finite(loss):
+    """The gradient is finite or not, the loss is not."""
+
+    def broken(params, batch, key):
+        (total, weight), metrics = loss(params, batch, key)
+        return (total + jnp.where(batch["bad"], jnp.inf, 0.0), weight), metrics
+
+    return broken
+
+
+def test_a_loss_that_is_not_finite_is_skipped_even_where_its_gradient_is():
+    task, config = tiny.line(), tiny.settings(10)
+    params = task.init(jax.random.key(0))
+
+    def run(bad):
+        state = TrainState(
+            jax.tree.map(jnp.copy, params), make_optimizer(config).init(params), jnp.zeros((), jnp.int32)
+        )
+        batch = {**task.batch(0), "bad": np.array(bad)}
+        return compiled_update(broken, config)(state, batch, jax.random.key(1))
+
+    broken = not_finite(task.loss)
+    state, report = run(True)
+    chex.assert_trees_all_equal(state.params, params)
+    assert (int(report["skipped_steps"]), int(state.step)) == (1, 1)
+    assert np.isfinite(report["gradient_norm"])
+    state, report = run(False)
+    assert int(report["skipped_steps"]) == 0
+    assert (np.asarray(state.params["w"]) != np.asarray(params["w"])).all()
 
 
 def test_no_validation_split_means_no_validation(tmp_path):
@@ -155,7 +199,7 @@ def test_an_unwritable_directory_is_refused_before_anything_is_compiled(tmp_path
     def never(key):
         raise AssertionError("initialised although the directory cannot be written")
 
-    task = tiny.Task(**{**vars(tiny.line()), "init": never})
+    task = tiny.changed(tiny.line(), init=never)
     with pytest.raises(ValueError, match=r"file/run: cannot write the run directory .*--run-dir"):
         fit(task, tiny.settings(10), tmp_path / "file" / "run")
 
@@ -196,8 +240,18 @@ def test_learning_rate_warms_up_and_ends_at_zero():
     assert [float(schedule(step)) for step in (0, 5, 10)] == pytest.approx([0.0, 0.25, 0.5])
     assert float(schedule(55)) == pytest.approx(0.25)
     assert float(schedule(100)) == pytest.approx(0.0, abs=1e-7)
-    constant = learning_rate(TrainConfig(steps=100, schedule="constant", learning_rate=0.5))
-    assert float(constant(100)) == 0.5
+
+
+def test_courses_of_the_learning_rate():
+    def rates(schedule, warmup_steps=0):
+        config = TrainConfig(steps=100, schedule=schedule, learning_rate=0.5, warmup_steps=warmup_steps)
+        return [float(learning_rate(config)(step)) for step in (0, 25, 100)]
+
+    assert rates("constant") == [0.5, 0.5, 0.5]
+    assert rates("linear") == pytest.approx([0.5, 0.375, 0.0])
+    assert rates("cosine") == pytest.approx([0.5, 0.25 * (1 + np.cos(np.pi / 4)), 0.0], abs=1e-7)
+    assert rates("inverse_sqrt", 25) == pytest.approx([0.0, 0.5, 0.25])
+    assert rates("inverse_sqrt") == pytest.approx([0.5, 0.5 / np.sqrt(26), 0.5 / np.sqrt(101)])
 
 
 def test_weight_decay_shrinks_matrices_not_biases():
@@ -217,14 +271,6 @@ def test_gradients_are_clipped_by_their_global_norm():
     _, state = optimizer.update({"w": jnp.array([30.0, 40.0])}, state, params)
     mean = state.inner_state[1][0].mu["w"]  # Adam's first moment saw 0.1 of the clipped gradient.
     np.testing.assert_allclose(mean, [0.06, 0.08], rtol=1e-5)
-
-
-def test_manifest_names_what_the_numbers_depend_on(tmp_path):
-    RunDirectory(tmp_path, {}).close()
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert manifest["versions"]["jax"] == jax.__version__
-    assert manifest["cores"] >= 1
-    assert set(manifest) == {"python", "versions", "platform", "processor", "cores", "devices", "commit"}
 
 
 def test_progress_is_plain_lines_when_not_on_a_terminal(tmp_path, capfd):

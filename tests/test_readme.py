@@ -9,13 +9,24 @@ from collections import Counter
 from dataclasses import asdict, replace
 
 import pytest
+from faults import FAULTS
 
 from lstm_gru import cli
 from lstm_gru.config import flatten
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
 from lstm_gru.records import record_path, recorded, recorded_rates, results_directory
-from lstm_gru.report.documents import BLOCK, plot_captions, readme_path, results, results_path, with_tables
+from lstm_gru.report.documents import (
+    BLOCK,
+    faults,
+    faults_path,
+    faults_record,
+    plot_captions,
+    readme_path,
+    results,
+    results_path,
+    with_tables,
+)
 
 TEXT = readme_path().read_text(encoding="utf-8")
 
@@ -23,6 +34,14 @@ TEXT = readme_path().read_text(encoding="utf-8")
 def test_tables_are_those_of_the_recorded_results():
     assert with_tables(TEXT) == TEXT, "run: lstm-gru report"
     assert results_path().read_text(encoding="utf-8") == results(), "run: lstm-gru report"
+
+
+def test_the_table_of_faults_is_the_recorded_one_and_has_them_all():
+    assert faults_path().read_text(encoding="utf-8") == faults(), "run: lstm-gru report"
+    recorded_rows = json.loads(faults_record().read_text())["faults"]
+    expected = [(fault.name, fault.cause) for fault in FAULTS]
+    assert [(row["fault"], row["cause"]) for row in recorded_rows] == expected, "run: scripts/fault_matrix --record"
+    assert not any("NOT SURVIVED" in row["happened"] or "not caused" in row["happened"] for row in recorded_rows)
 
 
 def test_a_stale_number_is_noticed():

@@ -1,10 +1,5 @@
-"""The smallest task: fit a line, with noise in the loss so that resuming must restore the randomness too.
+"""The smallest task: fit a line, with noise in the loss so that resuming must restore the randomness too."""
 
-Run as a script it trains in a directory, so that a test can kill it: ``python tests/tiny.py DIR [STEPS]``.
-"""
-
-import sys
-import time
 from pathlib import Path
 
 import jax
@@ -25,11 +20,14 @@ def loss(params, batch, key):
     return total, {"mae": (jnp.sum(jnp.abs(error) * batch["weight"]), jnp.sum(batch["weight"]))}
 
 
-def line(seed=0, *, selects=("valid_rmse", "min"), slow=0.0, evaluations=None, finished=None):
-    """The task; ``slow`` seconds a batch leave time to kill it, the lists collect what the loop called."""
+def line(seed=0, *, selects=("valid_rmse", "min"), evaluations=None, finished=None, ballast=0, data="sha"):
+    """The task; the lists collect what the loop called, ``ballast`` are parameters that make its checkpoints large."""
+
+    def init(key):
+        params = {"w": jax.random.normal(key, (3, 1)), "b": jnp.zeros(1)}
+        return {**params, "ballast": jax.random.normal(key, (ballast,))} if ballast else params
 
     def batch(step):
-        time.sleep(slow)
         random = np.random.default_rng((seed, step))
         x = random.normal(size=(8, 3)).astype(np.float32)
         return {"x": x, "y": x @ TRUTH, "weight": np.ones((8, 1), np.float32)}
@@ -44,13 +42,13 @@ def line(seed=0, *, selects=("valid_rmse", "min"), slow=0.0, evaluations=None, f
             finished.append(run_dir)
 
     return Task(
-        init=lambda key: {"w": jax.random.normal(key, (3, 1)), "b": jnp.zeros(1)},
+        init=init,
         batch=batch,
         loss=loss,
         evaluate=evaluate,
         selects=selects,
         finish=finish,
-        settings={"task": "line", "seed": seed},
+        settings={"task": "line", "seed": seed, "data": {"sha256": data}},
     )
 
 
@@ -59,9 +57,9 @@ def settings(steps=60, **changes):
     return TrainConfig(**{**defaults, **changes})
 
 
-def train(directory: Path, steps: int, slow: float = 0.0) -> Fitted:
-    return fit(line(slow=slow), settings(steps), directory, plain=True)
+def train(directory: Path, steps: int, **changes) -> Fitted:
+    return fit(line(), settings(steps, **changes), directory, plain=True)
 
 
-if __name__ == "__main__":
-    train(Path(sys.argv[1]), int(sys.argv[2]), slow=0.02)
+def changed(task: Task, **changes) -> Task:
+    return Task(**{**vars(task), **changes})

@@ -1,9 +1,10 @@
-"""The generated documents: the tables inside the README, and experiments/RESULTS.md.
+"""The generated documents: the tables inside the README, experiments/RESULTS.md and experiments/FAULTS.md.
 
-Both are made from recorded results only, so that the same records give the same text.
+All are made from recorded results only, so that the same records give the same text.
 """
 
 import re
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, experiments_directory, load_experiment
 from lstm_gru.records import plots_directory, recorded, recorded_rates
-from lstm_gru.report.tables import comparison, differences, rates_table
+from lstm_gru.report.tables import Table, comparison, differences, rates_table
 from lstm_gru.training.files import read_json, write_text
 
 BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -25,6 +26,21 @@ def readme_path() -> Path:
 def results_path() -> Path:
     """Return the checkout's ``experiments/RESULTS.md``."""
     return experiments_directory() / "RESULTS.md"
+
+
+def faults_path() -> Path:
+    """Return the checkout's ``experiments/FAULTS.md``."""
+    return experiments_directory() / "FAULTS.md"
+
+
+def faults_record() -> Path:
+    """Return the file of what ``scripts/fault_matrix`` recorded."""
+    return experiments_directory() / "faults.json"
+
+
+def checkpoint_cost_record() -> Path:
+    """Return the file of what ``scripts/checkpoint_cost`` recorded."""
+    return experiments_directory() / "checkpoint_cost.json"
 
 
 def with_tables(text: str) -> str:
@@ -47,10 +63,29 @@ def results() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def faults() -> str:
+    """Return the text of ``experiments/FAULTS.md``."""
+    record, cost = read_json(faults_record()), read_json(checkpoint_cost_record())
+    rows = tuple((r["fault"], r["cause"], r["happened"], f"{r['seconds']:.1f}") for r in record["faults"])
+    seconds = statistics.quantiles(cost["seconds_save"], n=4)
+    parts = [
+        "# What training survives",
+        "Made by `lstm-gru report` from `faults.json`, which `scripts/fault_matrix --record` wrote; not edited by hand. "
+        f"{len(rows)} faults, {sum(r['seconds'] for r in record['faults']) / 60:.1f} minutes.",
+        Table(("fault", "how it was caused", "what happened", "seconds"), rows).markdown(),
+        f"An asynchronous checkpoint of {cost['parameters']:,} parameters (with the optimiser's moments "
+        f"{cost['state_megabytes']:.0f} MB) costs {seconds[1]:.2f} s of training (quartiles {seconds[0]:.2f} and "
+        f"{seconds[2]:.2f}, {len(cost['seconds_save'])} saves, steps of {cost['seconds_step']:.2f} s), of which the loop "
+        f"waits {cost['seconds_blocked']:.2f} s: {100 * cost['share_at_one_a_minute']:.1f} % of the time at one save a "
+        "minute (`scripts/checkpoint_cost`).",
+    ]
+    return "\n\n".join([*parts, _made_with([record, cost])]) + "\n"
+
+
 def update_documents() -> dict[Path, bool]:
     """Write the generated documents anew; return for each whether anything changed."""
     old = readme_path().read_text(encoding="utf-8")
-    texts = {readme_path(): with_tables(old), results_path(): results()}
+    texts = {readme_path(): with_tables(old), results_path(): results(), faults_path(): faults()}
     changed = {}
     for path, text in texts.items():
         changed[path] = not path.exists() or path.read_text(encoding="utf-8") != text

@@ -1,22 +1,25 @@
 """Checkpoints: saved in the background, verified byte by byte when loaded (the only use of Orbax).
 
 A checkpoint is one directory, ``checkpoints/STEP``. Orbax commits its arrays; then ``sha256.json`` is written
-beside them, with the type, the shape and the SHA-256 of each. Orbax keeps no checksum of its own, so only a
-directory with this file counts, and only arrays that agree with it are ever used. Whatever does not agree is
-moved, never deleted, to ``quarantine/`` beside ``checkpoints/``.
+beside them, with type, shape and SHA-256 of each array as it was in memory, and the SHA-256 of each of Orbax's
+files; then older steps that nobody needs any more are removed. Orbax has no checksum of its own, so only a
+directory with this file counts, and only what agrees with it is ever used. Whatever does not agree is moved,
+never deleted, to ``quarantine/`` beside ``checkpoints/``.
 
 When a save fails (disk full, read-only, over quota), training goes on. The state waits in memory, is tried
 again at each later save, and what was saved before stays as it is.
 """
 
+import errno
 import itertools
 import logging
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,30 +27,25 @@ from orbax.checkpoint import v1 as orbax
 
 from lstm_gru.errors import InputError, RunError
 from lstm_gru.training.arrays import Arrays, combined, describe, digests, flatten, names
-from lstm_gru.training.files import read_json, write_json
+from lstm_gru.training.files import file_sha256, read_json, write_json
 
 KEEP_LATEST = 3
 DIGESTS = "sha256.json"
+TEMPORARY = ".orbax-checkpoint-tmp"  # Orbax's ending of a directory that it has not committed.
 QUARANTINE = "quarantine"
 CUT_OFF = "-unfinished"  # In the quarantine: what a process that died left of its last save, not a damaged one.
+SPARE_BYTES = 2**18  # Beyond the arrays: Orbax's metadata.
 ADVICE = "Restore the files, or start again in another directory with --run-dir"
 
-# Orbax reports every save and every preservation decision; a user wants to hear of failures.
+# Orbax reports every save, and an error that is reported here once more.
 logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 
-class _Save(NamedTuple):
-    step: int
-    arrays: Arrays
-    goodness: float | None
-
-
 class Checkpoints:
-    """The checkpoints of one run: the latest three, and those best on validation.
+    """The checkpoints of one run: the latest three, and those that are needed besides.
 
     Args:
       directory: one directory a step; created by the first save.
-      keep_best: how many of the best are kept.
       say: is told in a sentence what was found damaged, and when saving fails and works again.
       before_save: is called before each save; when it raises OSError, the save has failed.
     """
@@ -56,31 +54,29 @@ class Checkpoints:
         self,
         directory: Path,
         *,
-        keep_best: int = 1,
         say: Callable[[str], None] = print,
         before_save: Callable[[], None] = lambda: None,
     ):
         self._directory = directory
-        self._keep_best = keep_best
         self._say, self._before_save = say, before_save
-        self._orbax: orbax.training.Checkpointer | None = None
-        self._thread = ThreadPoolExecutor(1, "checkpoints")  # All of Orbax but loading happens in this one thread.
+        self._thread = ThreadPoolExecutor(1, "checkpoints")
         self._running: Future | None = None
-        self._waiting: list[_Save] = []
+        self._waiting: dict[int, Arrays] = {}
         self.failure: str | None = None
 
-    def save(self, step: int, state: Any, goodness: float | None = None) -> None:
+    def save(self, step: int, state: Any, needed: Iterable[int] = ()) -> None:
         """Begin to save a state, which may be donated or changed afterwards.
 
         Args:
           step: its step.
           state: any pytree of arrays.
-          goodness: by which the best are kept, larger is better; None for a state that was not evaluated.
+          needed: the steps that are to be kept besides the latest ones; the others are removed.
         """
-        save = _Save(step, flatten(state), goodness)
+        arrays, needed = flatten(state), frozenset(needed)
         self.wait()
-        self._waiting = [*self._worth_keeping(self._waiting), save]
-        self._running = self._thread.submit(self._write_waiting)
+        failed = {earlier: waiting for earlier, waiting in self._waiting.items() if earlier in needed}
+        self._waiting = {**failed, step: arrays}
+        self._running = self._thread.submit(self._write_waiting, needed)
 
     def wait(self) -> None:
         """Return when nothing is being saved any more; `failure` then says whether it worked."""
@@ -88,21 +84,18 @@ class Checkpoints:
             self._running.result()
             self._running = None
 
-    def _worth_keeping(self, saves: list[_Save]) -> list[_Save]:
-        """Of saves that failed, those that may be asked for later; the newest state makes the others superfluous."""
-        evaluated = sorted((save for save in saves if save.goodness is not None), key=lambda s: (s.goodness, s.step))
-        return sorted(evaluated[-self._keep_best :], key=lambda save: save.step)
-
-    def _write_waiting(self) -> None:
+    def _write_waiting(self, needed: frozenset[int]) -> None:
         try:
             self._before_save()
-            while self._waiting:
-                self._write(self._waiting[0])
-                self._waiting.pop(0)
+            for step in sorted(self._waiting):
+                self._write(step, self._waiting[step])
+                del self._waiting[step]
+            for step in self._steps()[:-KEEP_LATEST]:
+                if step not in needed:
+                    self._remove(step)
         except Exception as error:  # Orbax and TensorStore raise more kinds than OSError when a disk is full.
-            self._close_orbax()  # It believes in the step that failed; the next one reads the directory anew.
             if self.failure is None:
-                step = self._waiting[-1].step
+                step = max(self._waiting)
                 self._say(f"cannot save step {step} ({reason(error)}); training goes on, each next save tries again")
             self.failure = reason(error)
         else:
@@ -110,30 +103,23 @@ class Checkpoints:
                 self._say("saving works again")
             self.failure = None
 
-    def _write(self, save: _Save) -> None:
-        if self._orbax is None:
-            self._orbax = self._open_orbax()
-        metrics = None if save.goodness is None else {"goodness": save.goodness}
-        self._orbax.save(save.step, save.arrays, force=True, overwrite=True, metrics=metrics)
-        write_json(self._directory / str(save.step) / DIGESTS, digests(save.arrays))
+    def _write(self, step: int, arrays: Arrays) -> None:
+        for path in self._temporaries():  # Left by a save that failed.
+            shutil.rmtree(path)
+        path = self._directory / str(step)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        _check_space(self._directory, sum(array.nbytes for array in arrays.values()))
+        orbax.save(path.absolute(), arrays)
+        try:
+            write_json(path / DIGESTS, {"arrays": digests(arrays), "files": file_digests(path)})
+        except OSError:
+            self._remove(step)
+            raise
 
-    def _open_orbax(self) -> "orbax.training.Checkpointer":
-        policies = orbax.training.preservation_policies
-        best = policies.BestN(
-            get_metric_fn=lambda metrics: metrics["goodness"],
-            n=self._keep_best,
-            keep_checkpoints_without_metrics=False,
-        )
-        policy = policies.AnyPreservationPolicy([policies.LatestN(KEEP_LATEST - 1), best])
-        return orbax.training.Checkpointer(
-            self._directory.absolute(), preservation_policy=_AllButTheNewest(policy), cleanup_tmp_directories=True
-        )
-
-    def _close_orbax(self) -> None:
-        if self._orbax is not None:
-            with suppress(Exception):  # It raises again what has been reported.
-                self._orbax.close()
-        self._orbax = None
+    def _remove(self, step: int) -> None:
+        """Remove a step that nobody needs, such that a process that dies meanwhile leaves no damaged one."""
+        path = self._directory / str(step)
+        shutil.rmtree(path.rename(path.with_name(path.name + TEMPORARY)))
 
     def recover(self, needed: Callable[[int], Iterable[int]]) -> int:
         """Return the newest intact step from which the run can go on, 0 when it has saved none yet.
@@ -170,9 +156,12 @@ class Checkpoints:
         return sorted(int(path.name) for path in self._directory.glob("*") if path.name.isdecimal())
 
     def _remove_temporaries(self) -> None:
-        for path in sorted(self._directory.glob("*.orbax-checkpoint-tmp*")):
-            self._say(f"{path}: a save that was cut off; removed")
+        for path in self._temporaries():
+            self._say(f"{path}: left by a save that was cut off; removed")
             shutil.rmtree(path)
+
+    def _temporaries(self) -> list[Path]:
+        return sorted(self._directory.glob(f"*{TEMPORARY}*"))
 
     def _quarantine_damaged(self, step: int, newest: bool) -> bool:
         fault = self.fault(step)
@@ -195,7 +184,7 @@ class Checkpoints:
 
     def fingerprint(self, step: int, part: str) -> str:
         """Return a SHA-256 that identifies a part of a saved state, as ``"params"``."""
-        saved = read_json(self._directory / str(step) / DIGESTS)
+        saved = read_json(self._directory / str(step) / DIGESTS)["arrays"]
         return combined({name: digest for name, digest in saved.items() if name.startswith(f"{part}/")})
 
     def fault(self, step: int) -> str | None:
@@ -214,16 +203,15 @@ class Checkpoints:
             raise _DamageError(f"no {DIGESTS}: not saved to the end" if any(path.iterdir()) else "an empty directory")
         try:
             expected = read_json(path / DIGESTS)
-            arrays = orbax.load(path.absolute())
+            _compare(expected["files"], file_digests(path))
+            arrays = {name: np.asarray(array) for name, array in orbax.load(path.absolute()).items()}
+            _compare(expected["arrays"], digests(arrays))
+        except _DamageError:
+            raise
         except InputError as error:
             raise _DamageError(str(error).removeprefix(f"{path}/")) from error
-        except Exception as error:
+        except Exception as error:  # What damaged files make Orbax and TensorStore raise is not to be foreseen.
             raise _DamageError(f"cannot be read ({reason(error)})") from error
-        arrays = {name: np.asarray(array) for name, array in arrays.items()}
-        found = digests(arrays)
-        if found != expected:
-            name = next(name for name in {**found, **expected} if found.get(name) != expected.get(name))
-            raise _DamageError(f"array {name} is not what was saved (SHA-256 differs from {DIGESTS})")
         return arrays
 
     def load(self, step: int, like: Any, part: str = "") -> Any:
@@ -256,9 +244,6 @@ class Checkpoints:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with suppress(Exception):
-            self.wait()
-        self._thread.submit(self._close_orbax).result()
         self._thread.shutdown()
 
 
@@ -266,22 +251,29 @@ class _DamageError(Exception):
     """Why a checkpoint cannot be used."""
 
 
-class _AllButTheNewest:
-    """An Orbax preservation policy applied to all checkpoints but the newest, which is kept in any case.
+def file_digests(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file below a checkpoint's directory, but for the digests themselves."""
+    paths = (path for path in sorted(directory.rglob("*")) if path.is_file() and path.name != DIGESTS)
+    return {path.relative_to(directory).as_posix(): file_sha256(path) for path in paths}
 
-    Orbax removes old steps before the digests of the new one are written. A process that dies in between must
-    find everything of value among the others.
-    """
 
-    def __init__(self, policy: Any):
-        self._policy = policy
+def _check_space(directory: Path, bytes_: int) -> None:
+    """Fail before TensorStore does, which fills the terminal with what its threads think of a full disk."""
+    if shutil.disk_usage(directory).free < bytes_ + SPARE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
 
-    def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
-        return [*self._policy.should_preserve(checkpoints[:-1], context=context), True]
+
+def _compare(expected: dict[str, Any], found: dict[str, Any]) -> None:
+    if found != expected:
+        name = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
+        what = "is missing" if name not in found else "is not what was saved (its SHA-256 differs)"
+        raise _DamageError(f"{name} {what}")
 
 
 def reason(error: BaseException) -> str:
     """Return the operating system's word for an error where it has one, else the error's first line."""
+    if code := re.search(r"os_error_code='(\d+)'", str(error)):  # TensorStore's way to say it.
+        return os.strerror(int(code[1]))
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

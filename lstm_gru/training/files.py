@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import hashlib
 import json
 import math
 import os
@@ -20,6 +21,12 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: line {error.lineno} is not valid JSON ({error.msg})") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def finite_or_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,9 +97,7 @@ def fit(
         stop_request() as stop,
         RunProgress(str(run_dir), config.steps, plain=plain) as progress,
         RunDirectory(run_dir, settings, progress.say) as directory,
-        Checkpoints(
-            directory.checkpoints, keep_best=config.average, say=progress.say, before_save=directory.sync_metrics
-        ) as checkpoints,
+        Checkpoints(directory.checkpoints, say=progress.say, before_save=directory.sync_metrics) as checkpoints,
     ):
         params = task.init(jax.random.fold_in(jax.random.key(config.seed), 0))
         if directory.scores() is None:
@@ -161,7 +159,7 @@ def _check_complete(run: _Run, lines: list[dict[str, Any]], start: int) -> None:
     """Refuse to go on from metrics that lack a step or have one twice, or that are ahead of lost checkpoints."""
     config, path = run.config, run.directory.path
     evaluated = [line["step"] for line in lines if "seconds" in line]
-    if start == 0 and len(evaluated) > 1:  # The first of them had been saved before the second began.
+    if start == 0 and len(evaluated) > 2:  # The third is made when the state of the first has been saved.
         raise RunError(f"{path}: no checkpoint, although the run got to step {evaluated[-1]}. {ADVICE}")
     due = [step for step in range(1, start + 1) if step % config.evaluate_every == 0 or step == config.steps]
     logged = range(config.log_every, start + 1, config.log_every)
@@ -191,10 +189,11 @@ def _train(run: _Run, state: TrainState, selection: Selection, save_seconds: flo
             evaluated = _evaluate(task, state.params)
             line = {"step": step, **evaluated, "seconds": round(time.monotonic() - began, 3)}
             run.directory.log(line)
-            run.checkpoints.save(step, state, selection.add(line))
+            selection.lines.append(line)
+            run.checkpoints.save(step, state, selection.best())
             saved = time.monotonic()
         elif run.stop.made or time.monotonic() - saved > save_seconds:
-            run.checkpoints.save(step, state)
+            run.checkpoints.save(step, state, selection.best())
             saved = time.monotonic()
         run.progress.update(step, evaluated)
         if run.stop.made:

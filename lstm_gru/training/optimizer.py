@@ -27,7 +27,7 @@ def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
 def learning_rate(config: TrainConfig) -> optax.Schedule:
     """Return the learning rate as a function of the step: linear warm-up, then the configured course.
 
-    ``inverse_sqrt`` is η √(w / (w + t)), t steps after a warm-up of w steps (Vaswani et al. 2017, section 5.3,
+    ``inverse_sqrt`` is η / √(1 + t / w), t steps after a warm-up of w steps (Vaswani et al. 2017, section 5.3,
     scaled so that the peak is η); without a warm-up w is 1.
     """
     peak, warmup = config.learning_rate, config.warmup_steps
@@ -36,7 +36,7 @@ def learning_rate(config: TrainConfig) -> optax.Schedule:
         "constant": optax.constant_schedule(peak),
         "linear": optax.linear_schedule(peak, 0.0, after),
         "cosine": optax.cosine_decay_schedule(peak, after),
-        "inverse_sqrt": lambda step: peak * jnp.sqrt(max(warmup, 1) / (max(warmup, 1) + step)),
+        "inverse_sqrt": lambda step: peak / jnp.sqrt(1 + jnp.maximum(step, 0) / max(warmup, 1)),
     }
     if not warmup:
         return courses[config.schedule]

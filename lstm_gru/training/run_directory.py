@@ -40,14 +40,14 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self._metrics = self.path / "metrics.jsonl"
         self._unwritten = b""
-        self._lock = None if self.scores() is not None else self._acquire()
+        self._lock = None if self.scores() is not None else self._acquire(say)
         try:
             self._claim(json.loads(json.dumps(config)), say)
         except BaseException:
             self.close()
             raise
 
-    def _acquire(self) -> IO[str]:
+    def _acquire(self, say: Callable[[str], None]) -> IO[str]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("a+", encoding="utf-8")
@@ -58,12 +58,14 @@ class RunDirectory:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            lock.close()
+            with lock:
+                lock.seek(0)
+                holder = lock.read().strip() or "another process"
             raise InputError(
                 f"{self.path}: {holder} is training in this directory; wait for it, or choose another with --run-dir"
             ) from error
+        except OSError as error:  # Some network file systems have no locks.
+            say(f"cannot be locked ({error.strerror}): see that no other process trains in it")
         with suppress(OSError):  # Who holds it is a courtesy, which a full disk may refuse.
             lock.truncate(0)
             lock.write(f"process {os.getpid()} on {platform.node()}\n")

@@ -20,11 +20,6 @@ class Selection:
         self._selects, self._count = selects, count
         self.lines = list(lines)
 
-    def add(self, line: Line) -> float:
-        """Add an evaluation and return its goodness."""
-        self.lines.append(line)
-        return self.goodness(line)
-
     def goodness(self, line: Line) -> float:
         """Return a number of which the largest is best; an evaluation that is not finite is the worst."""
         if self._selects is None:

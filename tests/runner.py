@@ -1,0 +1,158 @@
+"""Trains a task in a process of its own, so that a test can kill it where it wants.
+
+``python tests/runner.py TASK DIR [--slow SECONDS] [--pause PLACE [--times N]] [--save-seconds S]`` ends with the exit
+code of the command line. At the N-th arrival at PLACE it touches DIR.paused and waits until there is DIR.go.
+"""
+
+import argparse
+import itertools
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import tiny
+
+from lstm_gru import cli
+from lstm_gru.training import checkpoint
+from lstm_gru.training.loop import fit
+
+PLACES = ("compilation", "step", "evaluation", "save", "digests")
+
+
+def line(steps=40):
+    return tiny.line(), tiny.settings(steps)
+
+
+def heavy():
+    return tiny.line(ballast=2_000_000), tiny.settings(20)
+
+
+def forecaster():
+    from lstm_gru.config import TrainConfig
+    from lstm_gru.data.series import page_views
+    from lstm_gru.models.forecaster import ForecasterConfig
+    from lstm_gru.tasks.forecasting import ForecastingConfig, WindowConfig, forecasting
+
+    train = TrainConfig(steps=12, evaluate_every=4, log_every=1)
+    windows = WindowConfig(horizon=30, origins=4, horizons=2)
+    config = ForecastingConfig(ForecasterConfig(features=3), windows, train)
+    return forecasting(page_views(), 1500, config, {}), train
+
+
+# Every task of the package has its line here, by which it is killed, continued and compared (test_resume.py).
+TASKS = {"line": line, "forecasting": forecaster}
+OTHERS = {"heavy": heavy, "long": lambda: line(600)}
+
+
+def pausing(function, directory, times):
+    """The function, waiting before its N-th call."""
+    calls = itertools.count(1)
+
+    def paused(*args, **kwargs):
+        if next(calls) == times:
+            mark(directory, "paused").touch()
+            while not mark(directory, "go").exists():
+                time.sleep(0.01)
+        return function(*args, **kwargs)
+
+    return paused
+
+
+def mark(directory, name):
+    return directory.with_name(f"{directory.name}.{name}")
+
+
+def with_pause(task, place, directory, times):
+    if place in ("save", "digests"):
+        owner, name = (checkpoint.Checkpoints, "_write") if place == "save" else (checkpoint, "digests")
+        setattr(owner, name, pausing(getattr(owner, name), directory, times))
+        return task
+    field = {"compilation": "loss", "step": "batch", "evaluation": "evaluate"}[place]
+    return replace(task, **{field: pausing(getattr(task, field), directory, times)})
+
+
+def slowed(task, seconds):
+    def batch(step):
+        time.sleep(seconds)
+        return task.batch(step)
+
+    return replace(task, batch=batch)
+
+
+def main(argv):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("task", choices=[*TASKS, *OTHERS])
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--slow", type=float, default=0)
+    parser.add_argument("--pause", choices=PLACES)
+    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--save-seconds", type=float, default=60)
+    arguments = parser.parse_args(argv)
+    task, config = {**TASKS, **OTHERS}[arguments.task]()
+    if arguments.pause:
+        task = with_pause(task, arguments.pause, arguments.directory, arguments.times)
+    if arguments.slow:
+        task = slowed(task, arguments.slow)
+    fit(task, config, arguments.directory, plain=True, save_seconds=arguments.save_seconds)
+    return 0
+
+
+STARTED = []
+
+
+def end_all():
+    """Leave no process behind that a failed assertion forgot."""
+    while STARTED:
+        STARTED.pop().end()
+
+
+class Process:
+    """A runner that has been started, in a directory or in the folder ``run`` of a disk of its own."""
+
+    def __init__(self, task, directory, *options, disk=None):
+        place = disk.place / "run" if disk else directory
+        command = [sys.executable, __file__, task, str(place), *map(str, options)]
+        command = disk.command(*command) if disk else command
+        self.directory = directory
+        self.log = mark(directory, "log")
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stderr=log)
+        self.pid = self._process.pid
+        STARTED.append(self)
+
+    def until(self, condition, what, seconds=60):
+        """Wait for a condition while the process runs."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self._process.poll() is None, f"ended before {what}: {self.said()}"
+            assert time.monotonic() < end, f"waited {seconds} s for {what}: {self.said()}"
+            time.sleep(0.005)
+
+    def until_paused(self):
+        self.until(mark(self.directory, "paused").exists, "the pause")
+
+    def go_on(self):
+        mark(self.directory, "go").touch()
+
+    def send(self, number):
+        self._process.send_signal(number)
+
+    def wait(self, seconds=60):
+        """The exit code."""
+        return self._process.wait(seconds)
+
+    def poll(self):
+        return self._process.poll()
+
+    def end(self):
+        self._process.kill()
+        self._process.wait()
+
+    def said(self):
+        return self.log.read_text()
+
+
+if __name__ == "__main__":
+    sys.exit(cli.exit_code(main, sys.argv[1:]))

@@ -1,0 +1,28 @@
+"""The contract of every task: killed and started again, it ends in the same bytes as a run that nothing disturbed."""
+
+import random
+import signal
+
+import faults
+import pytest
+import runner
+
+
+@pytest.mark.parametrize("task", runner.TASKS)
+def test_killed_at_random_and_started_again_ends_in_the_same_bytes(task, tmp_path):
+    run, chance = tmp_path / "run", random.Random(task)
+    steps = runner.TASKS[task]()[1].steps
+    try:
+        for target in sorted(chance.sample(range(2, steps), 2)):
+            process = runner.Process(task, run, "--slow", 0.05, "--save-seconds", 0.1)
+            process.until(lambda target=target: reached(run, target), f"step {target}")
+            process.send(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+        faults.continued(run, task)
+    finally:
+        runner.end_all()
+
+
+def reached(run, step):
+    metrics = run / "metrics.jsonl"
+    return metrics.exists() and f'{{"step": {step},' in metrics.read_text()
