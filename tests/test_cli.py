@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -164,6 +166,29 @@ def test_reproduce_smoke_runs_everything_in_two_processes(tmp_path):
     for variant in experiment.variants:
         assert f"runs/smoke/page_views/{variant}/seed-0" in done.stdout
         assert (tmp_path / "runs/smoke/page_views" / variant / "seed-0/record.json").is_file()
+
+
+def test_runs_side_by_side_stop_and_save_together(tmp_path):
+    """SIGTERM to the parent reaches its workers, which save before they end."""
+    command = [sys.executable, "-m", "lstm_gru.cli", "reproduce", "page_views", "--seeds", "1", "--jobs", "2"]
+    process = subprocess.Popen(
+        [*command, "--runs", "all"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    folds = [tmp_path / "all" / "page_views" / v / "seed-0" / "cutoff-2010-02-15" for v in ("rnn", "lstm")]
+    end = time.monotonic() + 120
+    while not all((fold / "metrics.jsonl").exists() for fold in folds):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 75, said
+    assert "the same command continues" in said
+    for fold in folds:
+        newest = max((path for path in (fold / "checkpoints").iterdir()), key=lambda path: int(path.name))
+        assert (newest / "sha256.json").exists()
+        last = json.loads((fold / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+        assert int(newest.name) - last < 10  # Logged every tenth step.
 
 
 def test_records_are_written_once_and_never_replaced(tmp_path, monkeypatch):

@@ -70,14 +70,14 @@ def faults() -> str:
     seconds = statistics.quantiles(cost["seconds_save"], n=4)
     parts = [
         "# What training survives",
-        "Made by `lstm-gru report` from `faults.json`, which `scripts/fault_matrix --record` wrote; not edited by hand. "
-        f"{len(rows)} faults, {sum(r['seconds'] for r in record['faults']) / 60:.1f} minutes.",
+        "Made by `lstm-gru report` from `faults.json`, which `scripts/fault_matrix --record` wrote; not edited by "
+        f"hand. {len(rows)} faults, {sum(r['seconds'] for r in record['faults']) / 60:.1f} minutes.",
         Table(("fault", "how it was caused", "what happened", "seconds"), rows).markdown(),
         f"An asynchronous checkpoint of {cost['parameters']:,} parameters (with the optimiser's moments "
         f"{cost['state_megabytes']:.0f} MB) costs {seconds[1]:.2f} s of training (quartiles {seconds[0]:.2f} and "
-        f"{seconds[2]:.2f}, {len(cost['seconds_save'])} saves, steps of {cost['seconds_step']:.2f} s), of which the loop "
-        f"waits {cost['seconds_blocked']:.2f} s: {100 * cost['share_at_one_a_minute']:.1f} % of the time at one save a "
-        "minute (`scripts/checkpoint_cost`).",
+        f"{seconds[2]:.2f}, {len(cost['seconds_save'])} saves, steps of {cost['seconds_step']:.2f} s), of which the "
+        f"loop waits {cost['seconds_blocked']:.2f} s: {100 * cost['share_at_one_a_minute']:.1f} % of the time at one "
+        "save a minute (`scripts/checkpoint_cost`).",
     ]
     return "\n\n".join([*parts, _made_with([record, cost])]) + "\n"
 

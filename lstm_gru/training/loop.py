@@ -107,6 +107,8 @@ def fit(
             run = _Run(task, config, directory, checkpoints, progress, stop)
             selection = _train(run, *_newest(run, state), save_seconds)
             _score(run, selection, params)
+            if stop.made:  # While it was scored.
+                raise Stopped(f"{run_dir}: finished, and stopped as asked")
     return fitted(run_dir, params)
 
 
