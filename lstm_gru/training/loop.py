@@ -192,13 +192,12 @@ def _train(run: _Run, state: TrainState, selection: Selection, save_seconds: flo
             line = {"step": step, **evaluated, "seconds": round(time.monotonic() - began, 3)}
             run.directory.log(line)
             selection.lines.append(line)
-            run.checkpoints.save(step, state, selection.best())
-            saved = time.monotonic()
-        elif run.stop.made or time.monotonic() - saved > save_seconds:
+        stopping = run.stop.made  # Asked once a step: what comes later is for the next one.
+        if evaluated is not None or stopping or time.monotonic() - saved > save_seconds:
             run.checkpoints.save(step, state, selection.best())
             saved = time.monotonic()
         run.progress.update(step, evaluated)
-        if run.stop.made:
+        if stopping:
             raise Stopped(_stopped(run, step))
     run.checkpoints.wait()
     if failure := run.checkpoints.failure:
@@ -229,9 +228,7 @@ def _check_finite(run: _Run, state: TrainState, step: int) -> None:
 def _stopped(run: _Run, step: int) -> str:
     run.checkpoints.wait()
     if failure := run.checkpoints.failure:
-        return (
-            f"{run.directory.path}: stopped; step {step} cannot be saved ({failure}), an earlier one is continued from"
-        )
+        return f"{run.directory.path}: stopped, but step {step} cannot be saved ({failure}); an earlier one continues"
     return f"{run.directory.path}: stopped and saved at step {step}; the same command continues"
 
 
