@@ -42,6 +42,7 @@ ONLY_IN = {
     "optax": {"training/loop.py", "training/optimizer.py", "losses.py"},
     "tyro": {"cli.py", "config.py"},
     "matplotlib": {"plots.py"},
+    "sentencepiece": {"data/subwords.py"},
     "rich": {"cli.py", "training/progress.py", "report/tables.py"},
 }
 

@@ -1,0 +1,157 @@
+"""Pairs of sentences in two languages, line by line, with a fixed normalisation and errors that say where."""
+
+import gzip
+import hashlib
+import unicodedata
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lstm_gru.data.fetch import FILES, fetch
+from lstm_gru.errors import InputError
+
+NORMALISATION = "NFC; each run of white space, U+2581 included, is one space; none at either end"
+MULTI30K = {"train": "train", "valid": "val", "test": "test_2016_flickr"}
+
+
+@dataclass(frozen=True)
+class Bitext:
+    """Sentences and their translations.
+
+    Attributes:
+      src: source sentences, normalised.
+      trg: target sentences, as many.
+      source: names and SHA-256 of the files and the normalisation, as plain JSON values for a run's settings.
+    """
+
+    src: tuple[str, ...]
+    trg: tuple[str, ...]
+    source: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.src)
+
+
+def normalise(text: str) -> str:
+    """Return the text in Unicode's form NFC, with single spaces between words and none at its ends.
+
+    Every character that Python counts as white space is a space, line separators and no-break spaces among them,
+    and so is U+2581, by which subword models mark a space and which they could not give back. Applying it twice
+    changes nothing.
+
+    Example:
+      >>> normalise(" a\u2028 b\\n")
+      'a b'
+    """
+    return " ".join(unicodedata.normalize("NFC", text).replace("\u2581", " ").split())
+
+
+def read_bitext(src_path: str | Path, trg_path: str | Path) -> Bitext:
+    """Return the pairs of two UTF-8 text files, one sentence a line; a name that ends in .gz is unpacked.
+
+    Lines end at a line feed (a carriage return before it is white space) and nowhere else; a byte-order mark at
+    the start is skipped.
+
+    Args:
+      src_path: the source sentences.
+      trg_path: their translations, line by line.
+
+    Raises:
+      InputError: naming the file, and the line where there is one, when a file cannot be read, is empty or is not
+        UTF-8, when the numbers of lines differ, or when a line holds no sentence.
+
+    Example:
+      >>> bitext = read_bitext("train.de.gz", "train.en.gz")  # doctest: +SKIP
+    """
+    (src, src_file), (trg, trg_file) = _read_lines(Path(src_path)), _read_lines(Path(trg_path))
+    if len(src) != len(trg):
+        raise InputError(
+            f"{src_path} has {len(src)} lines and {trg_path} has {len(trg)}; expected a translation for each line"
+        )
+    sides = [
+        tuple(_sentence(line, f"{path}: line {number}") for number, line in enumerate(lines, start=1))
+        for path, lines in ((src_path, src), (trg_path, trg))
+    ]
+    return Bitext(*sides, {"src": src_file, "trg": trg_file, "normalisation": NORMALISATION})
+
+
+def read_tsv(path: str | Path) -> Bitext:
+    """Return the pairs of one UTF-8 text file with ``source TAB target`` on each line; else as `read_bitext`.
+
+    Raises:
+      InputError: as `read_bitext`, and when a line has not exactly one tab.
+
+    Example:
+      >>> bitext = read_tsv("pairs.tsv")  # doctest: +SKIP
+    """
+    lines, file = _read_lines(Path(path))
+    pairs = []
+    for number, line in enumerate(lines, start=1):
+        place = f"{path}: line {number}"
+        sides = line.split("\t")
+        if len(sides) != 2:
+            raise InputError(f"{place} has {len(sides) - 1} tabs; expected exactly one, between source and target")
+        pairs.append((_sentence(sides[0], f"{place}, source"), _sentence(sides[1], f"{place}, target")))
+    src, trg = zip(*pairs, strict=True)
+    return Bitext(src, trg, {**file, "normalisation": NORMALISATION})
+
+
+def multi30k(split: str, data_dir: str | Path | None = None) -> Bitext:
+    """Return a split of Multi30k, descriptions of photographs in German (source) and English (target).
+
+    29,000, 1,014 and 1,000 pairs. Source: Elliott et al. 2016, task 1; ``test`` is the test set of 2016.
+
+    Args:
+      split: ``train``, ``valid`` or ``test``.
+      data_dir: the data folder, as for `lstm_gru.data.fetch.fetch`.
+
+    Raises:
+      InputError: on another split, or when a file can be had from nowhere.
+
+    Example:
+      >>> len(multi30k("valid"))  # doctest: +SKIP
+      1014
+    """
+    if split not in MULTI30K:
+        raise InputError(f"multi30k: split = {split!r}; expected one of {', '.join(MULTI30K)}")
+    names = [f"multi30k/{MULTI30K[split]}.{language}.gz" for language in ("de", "en")]
+    return read_bitext(*(fetch(FILES[name], data_dir) for name in names))
+
+
+def _read_lines(path: Path) -> tuple[list[str], dict[str, str]]:
+    """The file's lines, and its name and checksum. The folder is left out: runs agree wherever a file lies."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    text = _decode(path, _unpack(path, content) if path.suffix == ".gz" else content).removeprefix("\ufeff")
+    if not text:
+        raise InputError(f"{path}: empty; expected one sentence a line")
+    lines = text.removesuffix("\n").split("\n")
+    return lines, {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _unpack(path: Path, content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: not a whole gzip file ({error})") from error
+
+
+def _decode(path: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = error.start - content.rfind(b"\n", 0, error.start)
+        raise InputError(
+            f"{path}: line {line}, byte {byte}: 0x{content[error.start]:02x} is not UTF-8 here; expected UTF-8 text"
+        ) from error
+
+
+def _sentence(line: str, place: str) -> str:
+    sentence = normalise(line)
+    if not sentence:
+        raise InputError(f"{place} is empty; expected a sentence")
+    return sentence

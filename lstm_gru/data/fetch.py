@@ -1,0 +1,141 @@
+"""Public files by name, from a folder, the cache or their source, and only with the known checksum."""
+
+import hashlib
+import http.client
+import os
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstm_gru.errors import InputError
+
+VARIABLE = "LSTM_GRU_DATA"
+TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class PublicFile:
+    """A file that anyone can get.
+
+    Attributes:
+      name: its path below a data folder and below the cache.
+      url: where it is downloaded from.
+      sha256: checksum of its bytes as they are stored.
+      licence: whose it is and under which terms.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    licence: str
+
+
+def _multi30k(name: str, sha256: str) -> PublicFile:
+    commit = "2cc0f2d7c615b60e07e2d51bb5edc004444d7e0e"
+    return PublicFile(
+        name=f"multi30k/{name}",
+        url=f"https://raw.githubusercontent.com/multi30k/dataset/{commit}/data/task1/raw/{name}",
+        sha256=sha256,
+        licence="Multi30k (Elliott et al. 2016); its repository states no licence, so it is never redistributed",
+    )
+
+
+FILES = {
+    file.name: file
+    for file in (
+        _multi30k("train.de.gz", "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6"),
+        _multi30k("train.en.gz", "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f"),
+        _multi30k("val.de.gz", "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a"),
+        _multi30k("val.en.gz", "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28"),
+        _multi30k("test_2016_flickr.de.gz", "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8"),
+        _multi30k("test_2016_flickr.en.gz", "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9"),
+    )
+}
+
+
+def fetch(file: PublicFile, data_dir: str | Path | None = None) -> Path:
+    """Return the path of a file whose checksum has just been verified.
+
+    It is looked for in the data folder, then in the cache (``$XDG_CACHE_HOME/lstm_gru``, else
+    ``~/.cache/lstm_gru``), and then downloaded into the cache.
+
+    Args:
+      file: one of `FILES`.
+      data_dir: the data folder; the one that the environment variable ``LSTM_GRU_DATA`` names when None.
+
+    Raises:
+      InputError: naming the file and the folders tried, when it is nowhere, has another checksum, or cannot be
+        read, downloaded or kept.
+
+    Example:
+      >>> path = fetch(FILES["multi30k/val.de.gz"])  # doctest: +SKIP
+    """
+    folder, cached = _data_folder(file, data_dir), _cache_folder() / file.name
+    places = [cached] if folder is None else [folder / file.name, cached]
+    for path in places:
+        if (content := _read(file, path)) is not None:
+            _verify(file, content, f"{path} has", "delete it to retry" if path == cached else "replace it")
+            return path
+    content = _download(file, places)
+    _verify(file, content, f"what {file.url} sent has", f"get the right file and put it into {places[0].parent}")
+    _keep(file, content, cached)
+    return cached
+
+
+def _data_folder(file: PublicFile, data_dir: str | Path | None) -> Path | None:
+    given = data_dir or os.environ.get(VARIABLE)
+    if not given:
+        return None
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        origin = "--data-dir" if data_dir else VARIABLE
+        raise InputError(f"{file.name}: {origin} = {folder} is not a folder; expected one that holds {file.name}")
+    return folder
+
+
+def _cache_folder() -> Path:
+    given = os.environ.get("XDG_CACHE_HOME")
+    return (Path(given) if given else Path.home() / ".cache") / "lstm_gru"
+
+
+def _read(file: PublicFile, path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InputError(f"{file.name}: {path} cannot be read ({error})") from error
+
+
+def _verify(file: PublicFile, content: bytes, what: str, remedy: str) -> None:
+    checksum = hashlib.sha256(content).hexdigest()
+    if checksum != file.sha256:
+        raise InputError(f"{file.name}: {what} SHA-256 {checksum}, expected {file.sha256}; {remedy}")
+
+
+def _download(file: PublicFile, places: list[Path]) -> bytes:
+    try:
+        with urllib.request.urlopen(file.url, timeout=TIMEOUT_SECONDS) as response:
+            return response.read()  # All at once, since only this raises when the connection ends early.
+    except (OSError, http.client.HTTPException) as error:
+        tried = " nor ".join(str(path) for path in places)
+        raise InputError(
+            f"{file.name}: there is no {tried}, and downloading {file.url} failed ({error}); "
+            f"put the file into a folder as {file.name} and name the folder by --data-dir or {VARIABLE}"
+        ) from error
+
+
+def _keep(file: PublicFile, content: bytes, path: Path) -> None:
+    """Write the whole file beside its place and then move it there, so that no part of it is ever found there."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{file.name}: {path} cannot be written ({error}); name a folder that can be by XDG_CACHE_HOME"
+        ) from error
