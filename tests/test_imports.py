@@ -19,6 +19,7 @@ BELOW = {
     "recurrent": {"inputs", "reverse_mode", "cells"},
     "dropout": {"cells"},
     "layers": {"recurrent", "dropout", "cells"},
+    "attention": set(),
     "interop": {"layers", "cells"},
     "losses": set(),
     "metrics": set(),
