@@ -20,6 +20,7 @@ BELOW = {
     "dropout": {"cells"},
     "layers": {"recurrent", "dropout", "cells"},
     "attention": set(),
+    "decoding": {"errors"},
     "interop": {"layers", "cells"},
     "losses": set(),
     "metrics": set(),
