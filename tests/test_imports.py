@@ -19,6 +19,8 @@ BELOW = {
     "recurrent": {"inputs", "reverse_mode", "cells"},
     "dropout": {"cells"},
     "layers": {"recurrent", "dropout", "cells"},
+    "attention": set(),
+    "decoding": {"errors"},
     "interop": {"layers", "cells"},
     "losses": set(),
     "metrics": set(),
