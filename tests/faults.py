@@ -71,6 +71,15 @@ def outcome(run):
     return Outcome(json.loads((newest / "sha256.json").read_text())["arrays"], metrics, scores)
 
 
+def assert_equal(one, other):
+    for name, value in one._asdict().items():
+        expected = getattr(other, name)
+        if name == "metrics":
+            for line, should in zip(value, expected, strict=True):
+                assert line == should, f"{line} instead of {should}"
+        assert value == expected, name
+
+
 @cache
 def straight(task="line"):
     """The outcome of a run that nothing disturbed."""
@@ -87,7 +96,7 @@ def continued(run, task="line", save_seconds=60):
         runner.mark(run, name).unlink(missing_ok=True)
     process = runner.Process(task, run, "--save-seconds", save_seconds)
     assert process.wait() == 0, process.said()
-    assert outcome(run) == straight(task)
+    assert_equal(outcome(run), straight(task))
     return process.said()
 
 
@@ -255,7 +264,7 @@ def fitted_again(run, best):
     """Continue in this process, compare, and return what was said."""
     with contextlib.redirect_stderr(io.StringIO()) as said:
         fit(best_at(best), tiny.settings(STEPS), run, plain=True)
-    assert outcome(run) == whole(best)
+    assert_equal(outcome(run), whole(best))
     return said.getvalue()
 
 
@@ -286,7 +295,7 @@ def damaged_one_by_one(run, damage):
         said = fitted_again(copy, best=25)
         assert f"{copy}/checkpoints/25: " in said, file
         assert f"moved to {copy}/quarantine" in said
-        assert file.name in said
+        assert file.name in said or file.name == "sha256.json"  # Of which a flip may look like another array.
         assert "resumed at step 20" in said
     return len(damageable)
 
@@ -466,7 +475,7 @@ def saving_fails_and_recovers(run, fail, recover, word):
         process.until(lambda: "saving works again" in process.said(), "a save that works")
         assert process.wait() == 0, process.said()
         assert process.said().count("cannot save step") == 1
-        assert outcome(disk.seen / "run") == straight()
+        assert_equal(outcome(disk.seen / "run"), straight())
     return f"one message, training goes on, step {intact} stays loadable, later saves work; all equal bit for bit"
 
 
@@ -491,7 +500,7 @@ def full_until(run, end):
         disk.free()
         process = runner.Process("line", run, disk=disk)
         assert process.wait() == 0, process.said()
-        assert outcome(disk.seen / "run") == straight()
+        assert_equal(outcome(disk.seen / "run"), straight())
     return process.said()
 
 

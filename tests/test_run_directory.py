@@ -4,6 +4,8 @@ import io
 import json
 import subprocess
 import sys
+import threading
+import time
 
 import jax
 import pytest
@@ -101,6 +103,26 @@ def test_metrics_wait_for_a_disk_with_space_and_no_line_is_torn(tmp_path, monkey
         assert path.stat().st_size < 30
         run.log({"step": 3})
         assert [line["step"] for line in run.metrics()] == [1, 2, 3]
+
+
+def test_no_line_is_lost_or_doubled_while_another_thread_syncs(tmp_path, monkeypatch):
+    lines = range(300)
+    write = RunDirectory._write_lines
+
+    def slowly(self):
+        before = self._unwritten
+        time.sleep(0.0005)  # Another thread would come in between.
+        self._unwritten = before
+        write(self)
+
+    monkeypatch.setattr(RunDirectory, "_write_lines", slowly)
+    with RunDirectory(tmp_path, {}) as run:
+        syncing = threading.Thread(target=lambda: [run.sync_metrics() for _ in lines])
+        syncing.start()
+        for step in lines:
+            run.log({"step": step})
+        syncing.join()
+        assert [line["step"] for line in run.metrics()] == list(lines)
 
 
 def test_metrics_hold_null_for_what_is_not_finite(tmp_path):

@@ -47,7 +47,7 @@ class Checkpoints:
     Args:
       directory: one directory a step; created by the first save.
       say: is told in a sentence what was found damaged, and when saving fails and works again.
-      before_save: is called before each save; when it raises OSError, the save has failed.
+      before_save: is called before each save, in a thread of its own; when it raises OSError, the save has failed.
     """
 
     def __init__(
@@ -237,7 +237,8 @@ class Checkpoints:
             there, asked = (describe(tree.get(name)) for tree in (arrays, wanted))
             if there != asked:
                 raise RunError(f"{path}: array {name} is {there} there and {asked} here; it belongs to another model")
-        leaves = [jax.device_put(arrays[name], leaf.sharding) for name, leaf in wanted.items()]
+        # Without a copy the first step would write, into what it is donated, over memory that NumPy owns.
+        leaves = [jax.device_put(arrays[name], leaf.sharding, may_alias=False) for name, leaf in wanted.items()]
         return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
     def __enter__(self) -> "Checkpoints":

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import platform
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -39,7 +40,7 @@ class RunDirectory:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self._metrics = self.path / "metrics.jsonl"
-        self._unwritten = b""
+        self._unwritten, self._writing = b"", threading.Lock()  # Saves sync the metrics from a thread of their own.
         self._lock = None if self.scores() is not None else self._acquire(say)
         try:
             self._claim(json.loads(json.dumps(config)), say)
@@ -122,9 +123,10 @@ class RunDirectory:
 
         Lines that cannot be written, on a full disk, wait in memory for the next call or `sync_metrics`.
         """
-        self._unwritten += json.dumps(finite_or_none(line)).encode() + b"\n"
-        with suppress(OSError):
-            self._write_lines()
+        with self._writing:
+            self._unwritten += json.dumps(finite_or_none(line)).encode() + b"\n"
+            with suppress(OSError):
+                self._write_lines()
 
     def sync_metrics(self) -> None:
         """Return when all metrics are on disk; called before a save, so that no checkpoint is ahead of them.
@@ -132,7 +134,8 @@ class RunDirectory:
         Raises:
           OSError: when they cannot be written.
         """
-        self._write_lines()
+        with self._writing:
+            self._write_lines()
         with self._metrics.open("ab") as file:
             os.fsync(file.fileno())
 
