@@ -164,14 +164,14 @@ def _(run):
 def _(run):
     chance, saved = random.Random(0), 0
     for _ in range(20):
-        process = runner.Process("long", run, "--slow", 0.01, "--save-seconds", 0.3)
-        time.sleep(chance.uniform(1.5, 4.0))
+        process = runner.Process("long", run, "--slow", 0.02, "--save-seconds", 0.3)
+        time.sleep(chance.uniform(1.2, 3.5))
         assert process.poll() is None, process.said()
         process.send(signal.SIGKILL)
         process.wait()
         saved = max([saved, *(int(p.name) for p in (run / "checkpoints").glob("*") if p.name.isdecimal())])
     continued(run, "long")
-    return f"got to step {saved} of 600 meanwhile; {EQUAL}"
+    return f"got to step {saved} of 2000 meanwhile; {EQUAL}"
 
 
 def stopped_when_paused(run, number, place, times):

@@ -29,6 +29,10 @@ def heavy():
     return tiny.line(ballast=2_000_000), tiny.settings(20)
 
 
+def long():
+    return tiny.line(), tiny.settings(2000, evaluate_every=25)
+
+
 def forecaster():
     from lstm_gru.config import TrainConfig
     from lstm_gru.data.series import page_views
@@ -43,7 +47,7 @@ def forecaster():
 
 # Every task of the package has its line here, by which it is killed, continued and compared (test_resume.py).
 TASKS = {"line": line, "forecasting": forecaster}
-OTHERS = {"heavy": heavy, "long": lambda: line(600)}
+OTHERS = {"heavy": heavy, "long": long}
 
 
 def pausing(function, directory, times):
