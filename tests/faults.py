@@ -165,7 +165,7 @@ def _(run):
     chance, saved = random.Random(0), 0
     for _ in range(20):
         process = runner.Process("long", run, "--slow", 0.02, "--save-seconds", 0.3)
-        time.sleep(chance.uniform(1.2, 3.5))
+        time.sleep(chance.uniform(1.5, 4.5))
         assert process.poll() is None, process.said()
         process.send(signal.SIGKILL)
         process.wait()
