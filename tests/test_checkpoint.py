@@ -185,6 +185,23 @@ def test_quarantine_never_overwrites(checkpoints, tmp_path, said):
     assert len(said) == 3
 
 
+def test_an_old_step_that_cannot_be_removed_is_no_failure(checkpoints, tmp_path, said, monkeypatch):
+    def refuses(path):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint.shutil, "rmtree", refuses)
+        for step in range(1, 6):
+            checkpoints.save(step, state(step))
+            checkpoints.wait()
+            patched.setattr(checkpoint.Checkpoints, "_temporaries", lambda self: [])
+    assert (checkpoints.failure, said) == (None, [])
+    assert checkpoints.newest_intact() == 5
+    checkpoints.save(6, state(6))
+    checkpoints.wait()
+    assert steps(tmp_path) == [4, 5, 6]
+
+
 def test_a_removal_that_was_cut_off_is_no_damage(checkpoints, tmp_path, said, monkeypatch):
     def dies(path):
         raise KeyboardInterrupt

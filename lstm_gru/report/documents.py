@@ -72,7 +72,7 @@ def faults() -> str:
         "# What training survives",
         "Made by `lstm-gru report` from `faults.json`, which `scripts/fault_matrix --record` wrote; not edited by "
         f"hand. {len(rows)} faults, {sum(r['seconds'] for r in record['faults']) / 60:.1f} minutes.",
-        Table(("fault", "how it was caused", "what happened", "seconds"), rows).markdown(),
+        Table(("fault", "how it was caused", "what happened", "seconds"), rows, words=3).markdown(),
         f"An asynchronous checkpoint of {cost['parameters']:,} parameters (with the optimiser's moments "
         f"{cost['state_megabytes']:.0f} MB) costs {seconds[1]:.2f} s of training (quartiles {seconds[0]:.2f} and "
         f"{seconds[2]:.2f}, {len(cost['seconds_save'])} saves, steps of {cost['seconds_step']:.2f} s), of which the "

@@ -17,21 +17,22 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Table:
-    """Headings and rows of text; the first column names the row, the others are numbers."""
+    """Headings and rows of text; the first columns are words, the others numbers."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: int = 1
 
     def markdown(self) -> str:
         """Return the table in Markdown."""
-        rule = ["---", *["---:"] * (len(self.headings) - 1)]
+        rule = ["---"] * self.words + ["---:"] * (len(self.headings) - self.words)
         return "\n".join("| " + " | ".join(cells) + " |" for cells in (self.headings, rule, *self.rows))
 
     def rich(self, title: str) -> RichTable:
         """Return the table for a terminal."""
         table = RichTable(title=title, title_justify="left")
         for index, heading in enumerate(self.headings):
-            table.add_column(heading, justify="right" if index else "left")
+            table.add_column(heading, justify="left" if index < self.words else "right")
         for row in self.rows:
             table.add_row(*row)
         return table

@@ -18,6 +18,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,6 @@ class Checkpoints:
             for step in sorted(self._waiting):
                 self._write(step, self._waiting[step])
                 del self._waiting[step]
-            for step in self._steps()[:-KEEP_LATEST]:
-                if step not in needed:
-                    self._remove(step)
         except Exception as error:  # Orbax and TensorStore raise more kinds than OSError when a disk is full.
             if self.failure is None:
                 step = max(self._waiting)
@@ -102,6 +100,13 @@ class Checkpoints:
             if self.failure is not None:
                 self._say("saving works again")
             self.failure = None
+            self._remove_all_but(needed)
+
+    def _remove_all_but(self, needed: frozenset[int]) -> None:
+        with suppress(OSError):  # Too many are no failure; the next save tries again.
+            for step in self._steps()[:-KEEP_LATEST]:
+                if step not in needed:
+                    self._remove(step)
 
     def _write(self, step: int, arrays: Arrays) -> None:
         for path in self._temporaries():  # Left by a save that failed.
