@@ -1,1 +1,1 @@
-"""Data: series and their features; the embedded series."""
+"""Data: series and their features; the embedded series; sentence pairs from a grammar."""
