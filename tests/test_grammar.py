@@ -26,7 +26,7 @@ from lstm_gru.data.grammar.joining import (
 )
 from lstm_gru.data.grammar.lexicon import ADJECTIVES, COPULA, NOUNS, VERBS
 from lstm_gru.data.grammar.phrases import both, noun_phrase, prepositional, pronoun
-from lstm_gru.data.grammar.rules import RULES, long_sentence, sentence, statement
+from lstm_gru.data.grammar.rules import RULES, long_sentence, sentence, statement, with_subordinate
 from lstm_gru.errors import InputError
 
 SPLITS = ("train", "valid", "test", "long")
@@ -70,8 +70,8 @@ def about(noun, verb, case="nom", who=None, number="sg", place=("", ""), **parts
     return relative(noun, number, clause(verb, who, **parts), case, place)
 
 
-def is_(adjective, who, tense="present"):
-    return Clause(COPULA, who, tense, predicate=adjective)
+def is_(adjective, who, tense="present", **parts):
+    return Clause(COPULA, who, tense, predicate=adjective, **parts)
 
 
 SEEN = about("Frau", "sehen", tense="perfect", accusative=accusative("Hund", adjective="alt"))
@@ -225,11 +225,30 @@ DERIVATIONS = [
         "The lady to whom he gives a book is young.",
     ),
     (
+        main(
+            is_("neu", subject("Plan", relative=about("Plan", "vor|schlagen", "acc", pronoun("ich"), dative=dative())))
+        ),
+        "Der Plan, den ich dem Kind vorschlage, ist neu.",
+        "The plan which I propose to the child is new.",
+    ),
+    (
         main(clause("schlafen", subject("Katze", relative=about("Katze", "jagen", accusative=MICE)))),
         "Die Katze, die die Maus, die der Hund fängt, jagt, schläft.",
         "The cat which chases the mouse which the dog catches sleeps.",
     ),
+    (
+        main(
+            is_(
+                "alt",
+                subject(),
+                prepositional=where(lemma="Haus", relative=about("Haus", "sehen", "acc", pronoun("wir"))),
+            )
+        ),
+        "Der Mann ist in dem Haus, das wir sehen, alt.",
+        "The man is old in the house which we see.",
+    ),
     # Modals, tenses, negation.
+    (main(is_("müde", subject("Esel"), negated=True)), "Der Esel ist nicht müde.", "The donkey is not tired."),
     (
         main(calls(modal="müssen", negated=True)),
         "Der Mann muss die Frau nicht anrufen.",
@@ -308,6 +327,11 @@ DERIVATIONS = [
         "Der Esel läuft ins Haus.",
         "The donkey runs into the house.",
     ),
+    (
+        main(clause("fahren", pronoun("ich"), prepositional=where("zu", "to", "Hotel"), tense="perfect")),
+        "Ich bin zum Hotel gefahren.",
+        "I have driven to the hotel.",
+    ),
     # Coordination.
     (
         main(clause("warten", both(subject(adjective="jung"), subject("Frau")), tense="past")),
@@ -359,7 +383,13 @@ def test_derivations(phrase, src, trg):
         ),
         (main(clause("lachen", subject(), tense="perfect", time="gestern")), {"perfect", "tense_by_adverb"}, {}),
         (main(clause("laufen", subject(), prepositional=where())), {"place_or_direction"}, {}),
+        (
+            main(clause("springen", subject(), prepositional=where("auf", "onto", "Dach", "acc"))),
+            {"place_or_direction"},
+            {},
+        ),
         (main(clause("lachen", subject("Frau"), modal="wollen")), {"modal"}, {}),
+        (main(clause("lachen", subject("Frau"), frequency="nie")), {"negation"}, {}),
         (main(clause("stehlen", subject(), accusative=accusative("Bürostuhl"))), {"compound"}, {}),
         (main(clause("versuchen", subject(), after=infinitive(clause("schlafen")))), {"infinitive"}, {}),
         (
@@ -495,6 +525,7 @@ def test_relative_pronouns_agree_with_their_nouns():
 
 PLURAL_NOUNS = {"men", "policemen", "women", "children", "wolves", "mice", "knives", "they", "we"}
 SINGULAR_NOUNS = {"dress", "he", "she"}
+NOMINATIVES = {"ich", "er", "sie", "wir", "der", "die", "das"}
 PASTS = {past for past, _ in english.IRREGULAR.values()} - {"was"}
 
 
@@ -538,6 +569,7 @@ def test_every_verb_agrees_with_its_subject():
             if link.language == "de":
                 assert german_number(verb) == number, (link, one.src)
                 assert (noun == "ich") == (link.agreement == "1sg")
+                assert noun[0].isupper() or noun in NOMINATIVES, (link, one.src)
                 continue
             two = any("and" in there[max(0, at - 4) : at] for at in places)
             assert noun_number(noun) in (None, number) or (two and number == "pl"), (link, one.trg)
@@ -550,41 +582,50 @@ def test_every_verb_agrees_with_its_subject():
     assert len(kinds) == 3 * 3 + 1
 
 
-@pytest.mark.parametrize(
-    "few_verbs",
-    [
-        ("sehen", "zu|sehen"),
-        ("an|rufen", "auf|rufen"),
-        ("vor|stellen", "geben"),
-        ("laufen", "gehen"),
-        ("warten", "sprechen"),
-    ],
-    ids=lambda verbs: verbs[0],
-)
-def test_a_translation_is_a_function_of_the_source(monkeypatch, few_verbs):
+@pytest.fixture
+def few_words(monkeypatch):
+    """Two or three nouns of a kind, one adjective, two determiners; call it with the verbs that are left."""
+
+    def leave(lemmas):
+        nouns = {
+            **{"person": ("Student", "Frau", "Kind"), "animal": ("Hund", "Maus"), "text": ("Brief", "Zeitung")},
+            **{"place": ("Garten", "Schule"), "surface": ("Insel", "Dach"), "food": ("Ei", "Kuchen")},
+        }
+        pairs = [(COPULA, "predicate")]
+        for verb, frame in fitting.predicates(copula=False):
+            if verb.lemma in lemmas:
+                kinds = tuple(kind for kind in verb.kinds if kind in ("person", "text", "food"))
+                pairs.append((verb._replace(kinds=kinds, subjects=("person",)), frame))
+
+        @cache
+        def predicates(subject="", copula=True):
+            return tuple(pair for pair in pairs if not subject or subject in pair[0].subjects)
+
+        monkeypatch.setattr(fitting, "predicates", predicates)
+        monkeypatch.setattr(fitting, "relative_predicates", cache(fitting.relative_predicates.__wrapped__))
+        monkeypatch.setattr(fitting, "nouns", lambda kind: nouns.get(kind, ("Stuhl", "Bild")))
+        monkeypatch.setattr(fitting, "adjectives", lambda kind: ("alt",))
+        monkeypatch.setattr(fitting, "times", lambda tense, past, negated: ("gestern",) if past else ("heute",))
+        for name in ("_SINGULAR", "_PLURAL", "_BESIDE"):
+            monkeypatch.setattr(draw, name, ("der", "der", "ein"))
+        monkeypatch.setattr(draw, "_DEFINITE", ("der",))
+
+    return leave
+
+
+FEW_VERBS = [
+    ("sehen", "zu|sehen"),
+    ("an|rufen", "auf|rufen"),
+    ("vor|stellen", "geben"),
+    ("laufen", "gehen"),
+    ("warten", "sprechen"),
+]
+
+
+@pytest.mark.parametrize("verbs", FEW_VERBS, ids=lambda verbs: verbs[0])
+def test_a_translation_is_a_function_of_the_source(few_words, verbs):
     """With few words sentences repeat, and what could be read in two ways would be translated in two."""
-    few_nouns = {
-        **{"person": ("Student", "Frau", "Kind"), "animal": ("Hund", "Maus"), "text": ("Brief", "Zeitung")},
-        **{"place": ("Garten", "Schule"), "surface": ("Insel", "Dach"), "food": ("Ei", "Kuchen")},
-    }
-    pairs = [(COPULA, "predicate")]
-    for verb, frame in fitting.predicates(copula=False):
-        if verb.lemma in few_verbs:
-            kinds = tuple(kind for kind in verb.kinds if kind in ("person", "text", "food"))
-            pairs.append((verb._replace(kinds=kinds, subjects=("person",)), frame))
-
-    @cache
-    def predicates(subject="", copula=True):
-        return tuple(pair for pair in pairs if not subject or subject in pair[0].subjects)
-
-    monkeypatch.setattr(fitting, "predicates", predicates)
-    monkeypatch.setattr(fitting, "relative_predicates", cache(fitting.relative_predicates.__wrapped__))
-    monkeypatch.setattr(fitting, "nouns", lambda kind: few_nouns.get(kind, ("Stuhl", "Bild")))
-    monkeypatch.setattr(fitting, "adjectives", lambda kind: ("alt",))
-    monkeypatch.setattr(fitting, "times", lambda tense, past, negated: ("gestern",) if past else ("heute",))
-    for name in ("_SINGULAR", "_PLURAL", "_BESIDE"):
-        monkeypatch.setattr(draw, name, ("der", "der", "ein"))
-    monkeypatch.setattr(draw, "_DEFINITE", ("der",))
+    few_words(verbs)
     translations, sentences = {}, 0
     random = Random("few words")
     for past in (False, True) * 6000:
@@ -596,12 +637,82 @@ def test_a_translation_is_a_function_of_the_source(monkeypatch, few_verbs):
     assert sentences - len(translations) > 800
 
 
+@pytest.mark.parametrize("verbs", FEW_VERBS[:3], ids=lambda verbs: verbs[0])
+@pytest.mark.parametrize("noun", ["Student", "Frau", "Kind", "Brief"])
+@pytest.mark.parametrize("number", ["sg", "pl"])
+def test_a_relative_clause_can_be_read_in_one_way(few_words, verbs, noun, number):
+    few_words(verbs)
+    translations = {}
+    random = Random("few words")
+    for past in (False, True) * 700:
+        phrase = draw.draw_relative(random, Scope(0, past), noun, number)
+        assert translations.setdefault(phrase.de, phrase.en) == phrase.en, phrase.de
+
+
 def test_no_two_translations_in_the_corpus(corpus):
     pairs = [pair for split in corpus.values() for pair in zip(*split.pairs, strict=True)]
     more = [finished(sentence(random, Scope(2)))[:2] for random in [Random("more")] for _ in range(10_000)]
     translations = {}
     for src, trg in pairs + more:
         assert translations.setdefault(src, trg) == trg
+
+
+def test_no_reflexive_is_missing():
+    random = Random("who")
+    for _ in range(3000):
+        said = draw.draw_clause(random, Scope(0))
+        objects = [part for part in (said.dative, said.accusative, said.prepositional) if part]
+        words = {word for part in objects for word in part.de}
+        assert said.subject.de not in (("ich",), ("wir",)) or not words & {"mich", "mir", "uns"}
+
+
+def test_negation_is_said_once_and_of_what_is_definite():
+    random = Random("not")
+    clauses = [draw.draw_clause(random, Scope(0)) for _ in range(3000)]
+    negated = [said for said in clauses if said.negated]
+    assert 0.05 < len(negated) / len(clauses) < 0.25
+    for said in negated:
+        assert said.subject.definite
+        assert all(noun.definite for noun in (said.accusative, said.dative) if noun)
+        if said.prepositional and said.prepositional.en[0] in ("for", "with", "of"):
+            de = said.prepositional.de
+            assert de[0] == "vom" or de[1].startswith(("d", "m", "uns", "ih")), de
+
+
+def test_before_and_the_like_are_not_negated():
+    random = Random("before")
+    found = 0
+    for _ in range(1500):
+        text = finished(with_subordinate(random, Scope(0))).trg
+        clause_of_time = re.search(" (before|while|when|as soon as) .*", text)
+        if clause_of_time:
+            found += 1
+            assert not re.search(r"\b(not|never|no|cannot)\b", clause_of_time[0]), text
+    assert found > 200
+
+
+@pytest.mark.parametrize(("time", "tense"), [("gestern", "past"), ("heute", "perfect")])
+def test_time_gives_way_to_a_relative_clause(time, tense):
+    said = calls(tense="perfect", time=time)
+    assert draw.embedded(Random(0), said) == said
+    inside = draw.embedded(Random(0), said._replace(accusative=accusative(relative=SEEN)))
+    assert (inside.time, inside.tense) == ("", tense)
+
+
+def test_no_relative_clause_is_between_an_accusative_and_its_dative():
+    random = Random("two objects")
+    clauses = [draw.draw_clause(random, Scope(2)) for _ in range(3000)]
+    two = [said for said in clauses if said.accusative and said.dative]
+    assert len(two) > 100
+    assert not any(said.accusative.relative for said in two)
+    assert any(said.dative.relative for said in two)
+
+
+def test_the_past_has_no_perfect_in_english():
+    random = Random("then")
+    for _ in range(2000):
+        text = finished(statement(random, Scope(0, past=True))).trg
+        assert not re.search(r"\b(has|have) (?!to )", text), text
 
 
 def test_splits_have_their_sizes_and_do_not_overlap(corpus):

@@ -210,10 +210,15 @@ def _english_objects(said: Clause) -> Words:
     if said.accusative:
         words += said.accusative.english()
     if said.dative:
-        words += ("to", *said.dative.english()) if said.accusative else said.dative.english()
+        words += english_dative(said.verb) + said.dative.english()
     for phrase in (said.prepositional, said.place):
         words += phrase.en if phrase else ()
     return words + TIMES[said.time].en if said.time else words
+
+
+def english_dative(verb: Verb) -> Words:
+    """Return to where there is another object (gibt ihm das Buch), nothing where there is none (hilft ihm)."""
+    return () if "dat" in verb.frames else ("to",)
 
 
 def _agreement(language: str, subject: NounPhrase, head: int, words: Words, verb: int) -> Link:

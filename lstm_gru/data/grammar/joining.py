@@ -5,7 +5,7 @@ can be ``after`` another clause or, from `subordinate`, in front of one.
 """
 
 from lstm_gru.data.grammar import german
-from lstm_gru.data.grammar.clauses import Clause, to_infinitive, verb_final
+from lstm_gru.data.grammar.clauses import Clause, english_dative, to_infinitive, verb_final
 from lstm_gru.data.grammar.lexicon import COORDINATORS, NOUNS, PAST_TIMES, PRESENT_TIMES, REASONS, spaced
 from lstm_gru.data.grammar.phrases import NounPhrase, Phrase, Words, with_comma
 
@@ -36,13 +36,12 @@ def relative(
     if case == "nom":
         subject = NounPhrase((pronoun,), ("who" if person else "which",), "3sg" if number == "sg" else "pl")
         phrase = verb_final(said._replace(subject=subject))
-        de, en = phrase.de, phrase.en
     else:
+        de, en = (spaced(word) if word else () for word in preposition)
+        if case == "dat" and not en:
+            en = english_dative(said.verb)
         phrase = verb_final(said)
-        english_preposition = "to" if case == "dat" and said.accusative else preposition[1]
-        de = (*spaced(preposition[0]), pronoun, *phrase.de) if preposition[0] else (pronoun, *phrase.de)
-        gap = "whom" if person else "which"
-        en = (english_preposition, gap, *phrase.en) if english_preposition else (gap, *phrase.en)
+        phrase = phrase._replace(de=(*de, pronoun, *phrase.de), en=(*en, "whom" if person else "which", *phrase.en))
     names = ["relative"]
     if "relative" in phrase.phenomena:
         names.append("nested_relative")
@@ -51,7 +50,7 @@ def relative(
     if case == "acc" and not preposition[0] and pronoun != "den" and not said.subject.marked:
         # die Frau, die die Kinder sehen (sieht): only the verb's number says who sees whom.
         names.append("number_decides")
-    return Phrase(with_comma(de), en, (*names, *phrase.phenomena), phrase.links)
+    return phrase._replace(de=with_comma(phrase.de), phenomena=(*names, *phrase.phenomena))
 
 
 def subordinate(conjunction: str, said: Clause) -> Phrase:

@@ -54,7 +54,7 @@ class NounPhrase(NamedTuple):
       definite: whether it stands before ``nicht``, as der Hund does and ein Hund does not.
       marked: whether its form shows its case: der Hund and den Hund do, die Katze does not.
       pronoun: whether it is one.
-      negates: kein in an object negates the English verb.
+      negates: with kein, which in an accusative object negates the English verb.
       relative: its relative clause.
       lemma: of the (first) noun.
       phenomena: what happens in it.
@@ -139,7 +139,7 @@ def _noun_phrase(lemma: str, case: str, number: str, determiner: str, adjective:
         head_en=len(en) - 1,
         definite=determiner in ("der", "dieser", "mein", "unser"),
         marked=slot == "m" or (case == "dat" and determiner not in ("ein", *german.NUMERALS)),
-        negates=determiner == "kein" and case != "nom",
+        negates=determiner == "kein",
         lemma=lemma,
         phenomena=("compound",) * noun.compound + ("negation",) * (determiner == "kein"),
     )

@@ -110,7 +110,7 @@ def _object_can_be_first(said: Clause) -> bool:
     if said.joined or (said.accusative and said.dative):
         return False
     noun = said.accusative or said.dative
-    return noun is not None and noun.marked and noun.definite and not noun.pronoun
+    return noun is not None and noun.marked and not noun.pronoun
 
 
 def _pair(random: Random, scope: Scope) -> tuple[Clause, Phrase]:
