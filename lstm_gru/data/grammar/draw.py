@@ -1,6 +1,6 @@
 """Random noun phrases and clauses, without constructions that could be read in two ways."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -155,8 +155,8 @@ def fill(
 def embedded(random: Random, said: Clause) -> Clause:
     """Return the clause as it can stand where nothing but a conjunction or another clause is in front of it.
 
-    An adverbial of time would be last in English, and behind a relative clause seem to belong to that. Without one, the
-    past needs the tense of that name.
+    An adverbial of time would be last in English, which a relative clause forbids. Without one, the past needs the
+    tense of that name.
     """
     if said.time and heavy(said):
         past = TIMES[said.time].period == "past"
@@ -172,9 +172,12 @@ def extraposed(random: Random, said: Clause) -> Clause:
 
 
 def heavy(said: Clause) -> bool:
-    """Return whether a relative clause follows the verb in English."""
-    parts = (said.accusative, said.dative, said.prepositional)
-    return any("relative" in part.phenomena for part in parts if part)
+    """Return whether a relative clause follows the verb in English, where what comes behind seems to belong to it."""
+    return _any_relative(part for part in (said.accusative, said.dative, said.prepositional) if part)
+
+
+def _any_relative(parts: Iterable[NounPhrase | Phrase]) -> bool:
+    return any("relative" in part.phenomena for part in parts)
 
 
 def draw_relative(random: Random, scope: Scope, lemma: str, number: str) -> Phrase:
@@ -235,7 +238,7 @@ def _complements(random: Random, scope: Scope, verb: Verb, frame: str, company: 
         preposition, case, translation = _government(frame)
         noun = _object(random, scope, verb.kinds, case, company, _DEFINITE if company.negated else ())
         parts["prepositional"] = prepositional(preposition, translation, noun)
-    elif chance(random, _probability_of_place(verb, frame)):
+    elif chance(random, _probability_of_place(verb, frame)) and not _any_relative(parts.values()):
         parts["place"] = _place(random, scope.flat())
     return parts
 
