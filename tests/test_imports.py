@@ -25,7 +25,7 @@ BELOW = {
     "losses": set(),
     "metrics": set(),
     "plots": set(),
-    "data": {"errors"},
+    "data": {"config", "errors"},
     "baselines": {"data"},
     "models": {"layers", "dropout", "cells", "config", "errors"},
     "training": {"config", "task", "errors"},

@@ -1,1 +1,1 @@
-"""Data: series and their features, the embedded series; bitext, subwords, batches of tokens; public files."""
+"""Data: series and bitext, subwords and batches of tokens, sentence pairs from a grammar, public files."""
