@@ -112,7 +112,7 @@ def killed_when_paused(run, place, times):
     return EQUAL
 
 
-@fault("killed between two saves", "SIGKILL at step 23 of 40, saved every 5")
+@fault("killed between two saves", "SIGKILL at step 23 of 40, saved every 5", quick=False)
 def _(run):
     return killed_when_paused(run, "step", 23)
 
@@ -213,7 +213,7 @@ def _(run):
     return stopped_when_paused(run, signal.SIGTERM, "save", 2)
 
 
-@fault("a second signal", "SIGTERM twice, inside an evaluation that hangs")
+@fault("a second signal", "SIGTERM twice, inside an evaluation that hangs", quick=False)
 def _(run):
     process = runner.Process("line", run, "--pause", "evaluation", "--times", 3)
     process.until_paused()
@@ -559,7 +559,11 @@ def _(run):
     return f"exit code 1 at step 32, naming step 23; checkpoint {newest} holds the parameters before it"
 
 
-@fault("two processes in one directory", "a second one started while the first trains; then the first is killed")
+@fault(
+    "two processes in one directory",
+    "a second one started while the first trains; then the first is killed",
+    quick=False,
+)
 def _(run):
     process = runner.Process("line", run, "--pause", "step", "--times", 23)
     process.until_paused()

@@ -13,11 +13,10 @@ def test_killed_at_random_and_started_again_ends_in_the_same_bytes(task, tmp_pat
     run, chance = tmp_path / "run", random.Random(task)
     steps = runner.TASKS[task]()[1].steps
     try:
-        for target in sorted(chance.sample(range(2, steps), 2)):
-            process = runner.Process(task, run, "--slow", 0.05, "--save-seconds", 0.1)
-            process.until(lambda target=target: reached(run, target), f"step {target}")
-            process.send(signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+        process, target = runner.Process(task, run, "--slow", 0.05, "--save-seconds", 0.1), chance.randrange(2, steps)
+        process.until(lambda: reached(run, target), f"step {target}")
+        process.send(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
         faults.continued(run, task)
     finally:
         runner.end_all()
