@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 from flax import nnx
 
+from lstm_gru.attention import Attended, Attention, Memory
 from lstm_gru.layers import Array, Layer, LayerOutput
 
 
@@ -14,7 +15,7 @@ class Functional(NamedTuple):
 
     Attributes:
       init: ``key -> params``, nested dicts of arrays.
-      apply: ``(params, *args, **kwargs)``, the module's call.
+      apply: ``(params, *args, method="__call__", **kwargs)``, one of the module's methods, its call by default.
     """
 
     init: Callable[[Array], Any]
@@ -39,15 +40,31 @@ def functional(make: Callable[[nnx.Rngs], nnx.Module]) -> Functional:
         _, state = nnx.split(make(nnx.Rngs(key)))
         return nnx.to_pure_dict(state)
 
-    def apply(params: Any, *args: Any, **kwargs: Any) -> Any:
+    def apply(params: Any, *args: Any, method: str = "__call__", **kwargs: Any) -> Any:
         state = jax.tree.map(lambda leaf: leaf, abstract)  # A copy: the next line writes into it.
         nnx.replace_by_pure_dict(state, params)
-        return nnx.merge(structure, state)(*args, **kwargs)
+        return getattr(nnx.merge(structure, state), method)(*args, **kwargs)
 
     return Functional(init, apply)
 
 
-class Recurrent(nnx.Module):
+class Weights(nnx.Module):
+    """A tree of arrays as the parameters of a module.
+
+    Args:
+      params: the initial values.
+    """
+
+    def __init__(self, params: Any):
+        self.weights = nnx.data(jax.tree.map(nnx.Param, params))
+
+    @property
+    def params(self) -> Any:
+        """The parameters as plain arrays."""
+        return jax.tree.map(lambda param: param[...], self.weights, is_leaf=_is_variable)
+
+
+class Recurrent(Weights):
     """A `lstm_gru.layers.Layer` as an NNX module.
 
     Args:
@@ -64,8 +81,8 @@ class Recurrent(nnx.Module):
     """
 
     def __init__(self, layer: Layer, in_features: int, *, rngs: nnx.Rngs):
+        super().__init__(layer.init(rngs.params(), in_features))
         self.layer = layer
-        self.weights = nnx.data(jax.tree.map(nnx.Param, layer.init(rngs.params(), in_features)))
 
     def __call__(
         self, xs: Array, lengths: Array | None = None, carry: Any = None, key: Any = None, record: bool = False
@@ -81,10 +98,35 @@ class Recurrent(nnx.Module):
         """Return the carry to start from."""
         return self.layer.initial_carry(self.params, batch_size)
 
-    @property
-    def params(self) -> Any:
-        """The layer's parameters as plain arrays."""
-        return jax.tree.map(lambda param: param[...], self.weights, is_leaf=_is_variable)
+
+class Attending(Weights):
+    """A `lstm_gru.attention.Attention` as an NNX module.
+
+    Args:
+      attention: the attention.
+      query_features: width of the queries.
+      memory_features: width of the memory.
+      rngs: the stream ``params`` draws the initial parameters.
+
+    Example:
+      >>> from lstm_gru.attention import multiplicative
+      >>> module = Attending(multiplicative(), 3, 4, rngs=nnx.Rngs(0))
+      >>> memory = module.prepare(jax.numpy.ones((2, 7, 4)), jax.numpy.ones((2, 7), bool))
+      >>> module(memory, jax.numpy.ones((2, 5, 3))).weights.shape
+      (2, 5, 7)
+    """
+
+    def __init__(self, attention: Attention, query_features: int, memory_features: int, *, rngs: nnx.Rngs):
+        super().__init__(attention.init(rngs.params(), query_features, memory_features))
+        self.attention = attention
+
+    def prepare(self, memory: Array, mask: Array) -> Memory:
+        """Return what queries need of the memory."""
+        return self.attention.prepare(self.params, memory, mask)
+
+    def __call__(self, memory: Memory, query: Array) -> Attended:
+        """Return context and weights of queries ``[B, T, Q]``."""
+        return self.attention.apply(self.params, memory, query)
 
 
 def _is_variable(node: Any) -> bool:
