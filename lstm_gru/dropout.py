@@ -34,6 +34,16 @@ def drop(key: Array | None, xs: Array, rate: float) -> Array:
     return jnp.where(keep, xs / (1 - rate), 0)
 
 
+def split(key: Array | None, count: int) -> tuple[Array | None, ...]:
+    """Return as many keys as asked for, all of them None at evaluation, where the key is None.
+
+    Example:
+      >>> split(None, 2)
+      (None, None)
+    """
+    return (None,) * count if key is None else tuple(jax.random.split(key, count))
+
+
 def check_rate(name: str, rate: Any) -> float:
     """Return ``rate`` as a float, or raise `ValueError` when it is not a probability below 1."""
     if not 0 <= rate < 1:
@@ -73,7 +83,7 @@ def variational(cell: Cell, *, inputs: float = 0.0, state: float = 0.0) -> Cell:
 @cache
 def _variational(cell: Cell, inputs: float, state: float) -> Cell:
     def dropped_inputs(params: Params, xs: Array, key: Array | None) -> tuple[Any, Fixed, Array | None]:
-        input_key, state_key, cell_key = (None,) * 3 if key is None else jax.random.split(key, 3)
+        input_key, state_key, cell_key = split(key, 3)
         mask = drop(input_key, jnp.ones(xs.shape[1:], xs.dtype), inputs)
         return *cell.prepare(params, xs * mask[None], cell_key), state_key
 
@@ -128,7 +138,7 @@ def _zoneout(cell: Cell, rate: float | Carry) -> Cell:
     outer = f"zoneout({cell.name})"  # Part of what the draws are called: the cell may have zoneout of its own.
 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Any, Fixed]:
-        cell_key, noise_key = (None, None) if key is None else jax.random.split(key)
+        cell_key, noise_key = split(key, 2)
         per_step, fixed = cell.prepare(params, xs, cell_key)
         carry = jax.eval_shape(lambda: cell.initial_carry(params, xs.shape[1]))
         rates = jax.tree.leaves(_spread(rate, carry))

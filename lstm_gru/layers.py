@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from lstm_gru import recurrent as scan
 from lstm_gru.cells import Array, Carry, Cell
-from lstm_gru.dropout import check_rate, drop
+from lstm_gru.dropout import check_rate, drop, split
 
 Params = Any
 Merge = str | Callable[[Array, Array], Any]
@@ -122,7 +122,7 @@ def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge =
     merged = jax.eval_shape(join, *(jax.ShapeDtypeStruct((1, width), jnp.float32) for width in widths))
 
     def apply(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput:
-        carries, keys = (None, None) if carry is None else carry, _split(key, 2)
+        carries, keys = (None, None) if carry is None else carry, split(key, 2)
         parts = [
             layer.apply(p, xs, lengths, c, k, record)
             for layer, p, c, k in zip(layers, params, carries, keys, strict=True)
@@ -175,8 +175,8 @@ def stack(*layers: Layer, dropout: float = 0.0) -> Layer:
 
     def apply(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput:
         carries, parts = (None,) * len(layers) if carry is None else carry, []
-        for i, (layer, layer_key) in enumerate(zip(layers, _split(key, len(layers)), strict=True)):
-            dropout_key, cell_key = _split(layer_key, 2)
+        for i, (layer, layer_key) in enumerate(zip(layers, split(key, len(layers)), strict=True)):
+            dropout_key, cell_key = split(layer_key, 2)
             if i > 0:
                 xs = drop(dropout_key, xs, dropout)
             parts.append(layer.apply(params[i], xs, lengths, carries[i], cell_key, record))
@@ -288,7 +288,3 @@ def _merge_function(merge: Merge) -> Callable[[Array, Array], Array]:
     if merge not in MERGES:
         raise ValueError(f"merge = {merge!r}; expected one of {', '.join(MERGES)} or a function")
     return MERGES[merge]
-
-
-def _split(key: Array | None, n: int) -> Any:
-    return (None,) * n if key is None else tuple(jax.random.split(key, n))

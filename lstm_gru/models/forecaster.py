@@ -9,7 +9,7 @@ from flax import nnx
 
 from lstm_gru.cells import CELLS
 from lstm_gru.config import require, require_choice
-from lstm_gru.dropout import drop
+from lstm_gru.dropout import drop, split
 from lstm_gru.layers import Array, recurrent, stack
 from lstm_gru.models.functional import Functional, Recurrent, functional
 
@@ -88,7 +88,7 @@ class Forecaster(nnx.Module):
           horizon: ``[B, K]``, days.
           key: for dropout; None is evaluation.
         """
-        layer_key, state_key, head_key = (None,) * 3 if key is None else jax.random.split(key, 3)
+        layer_key, state_key, head_key = split(key, 3)
         final = self.recurrent(history, key=layer_key).outputs[:, -1]
         state = self.from_state(drop(state_key, final, self.config.dropout))
         hidden = drop(head_key, nnx.gelu(state[:, None] + self.from_near(near)), self.config.dropout)

@@ -11,7 +11,7 @@ from flax import nnx
 from lstm_gru.attention import Memory, additive, multiplicative
 from lstm_gru.cells import CELLS, Cell
 from lstm_gru.config import require, require_choice
-from lstm_gru.dropout import drop, variational
+from lstm_gru.dropout import drop, split, variational
 from lstm_gru.errors import InputError
 from lstm_gru.layers import Array, Layer, bidirectional, recurrent, stack
 from lstm_gru.models.functional import Attending, Functional, Recurrent, functional
@@ -136,7 +136,7 @@ class Seq2Seq(nnx.Module):
           trg_lengths: ``[B]``.
           key: for dropout; None is evaluation.
         """
-        source_key, target_key = _split(key, 2)
+        source_key, target_key = split(key, 2)
         memory, start = self._encode(src, src_lengths, source_key)
         return self.embedding.logits(self._decode(memory, start, trg_in, trg_lengths, target_key)[0])
 
@@ -170,7 +170,7 @@ class Seq2Seq(nnx.Module):
         return self._decode(memory, start, trg_in, trg_lengths, None)[1]
 
     def _encode(self, src, src_lengths, key) -> tuple[Memory | None, Decoding]:
-        embed_key, layer_key, summary_key = _split(key, 3)
+        embed_key, layer_key, summary_key = split(key, 3)
         xs = drop(embed_key, self.embedding(src), self.config.dropout)
         encoded = self.encoder(xs, src_lengths, key=layer_key)
         summary = drop(summary_key, self.encoder.layer.last(encoded.carry), self.config.dropout)
@@ -184,7 +184,7 @@ class Seq2Seq(nnx.Module):
 
     def _decode(self, memory, start, trg_in, trg_lengths, key) -> tuple[Array, Array | None]:
         """The attended states ``[B, T, E]`` of all target steps, and the attention weights."""
-        embed_key, layer_key, out_key = _split(key, 3)
+        embed_key, layer_key, out_key = split(key, 3)
         embedded = drop(embed_key, self.embedding(trg_in), self.config.dropout)
         if self.config.attends_inside:
             attended, weights = self._decode_by_steps(memory, start, embedded)
@@ -262,7 +262,3 @@ def _attention(config: Seq2SeqConfig, memory: int, rngs: nnx.Rngs) -> Attending 
         return None
     score = additive(config.features) if config.attention == "additive" else multiplicative()
     return Attending(score, config.features, memory, rngs=rngs)
-
-
-def _split(key: Array | None, n: int) -> Any:
-    return (None,) * n if key is None else jax.random.split(key, n)

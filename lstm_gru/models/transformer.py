@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from lstm_gru.config import require
-from lstm_gru.dropout import drop
+from lstm_gru.dropout import drop, split
 from lstm_gru.errors import InputError
 from lstm_gru.layers import Array
 from lstm_gru.models.functional import Functional, functional
@@ -158,7 +158,7 @@ class Transformer(nnx.Module):
           trg_lengths: ``[B]``.
           key: for dropout; None is evaluation.
         """
-        source_key, target_key = _split(key, 2)
+        source_key, target_key = split(key, 2)
         source = self._encode(src, src_lengths, source_key)
         return self.embedding.logits(self._decode(source, trg_in, trg_lengths, target_key))
 
@@ -231,7 +231,7 @@ class Transformer(nnx.Module):
         for layer, (own_key, feed_key) in enumerate(keys):
             if layer == layers:
                 return x
-            block, (own_key, cross_key) = self.decoder[layer], _split(own_key, 2)
+            block, (own_key, cross_key) = self.decoder[layer], split(own_key, 2)
             x += self._drop(own_key, self._look_back(block.own, x, trg_lengths))
             x += self._drop(cross_key, self._look_at(block.cross, x, source, layer))
             x += self._drop(feed_key, block.feed(x))
@@ -251,9 +251,9 @@ class Transformer(nnx.Module):
 
     def _embed(self, tokens: Array, key: Array | None) -> tuple[Array, list[Any]]:
         """Embedded tokens, and two keys for each layer."""
-        embed_key, *layer_keys = _split(key, 1 + self.config.depth)
+        embed_key, *layer_keys = split(key, 1 + self.config.depth)
         x = self.embedding(tokens) + positions(tokens.shape[1], self.config.features)[None]
-        return self._drop(embed_key, x), [_split(layer_key, 2) for layer_key in layer_keys]
+        return self._drop(embed_key, x), [split(layer_key, 2) for layer_key in layer_keys]
 
     def _drop(self, key: Array | None, x: Array) -> Array:
         return drop(key, x, self.config.dropout)
@@ -293,7 +293,3 @@ def transformer(config: TransformerConfig, vocabulary_size: int) -> Functional:
       (2, 3, 9)
     """
     return functional(lambda rngs: Transformer(config, vocabulary_size, rngs=rngs))
-
-
-def _split(key: Array | None, n: int) -> Any:
-    return (None,) * n if key is None else jax.random.split(key, n)

@@ -242,7 +242,7 @@ class Checkpoints:
             there, asked = (describe(tree.get(name)) for tree in (arrays, wanted))
             if there != asked:
                 raise RunError(f"{path}: array {name} is {there} there and {asked} here; it belongs to another model")
-        # Without a copy the first step would write, into what it is donated, over memory that NumPy owns.
+        # Copies: the state is donated to the first step, which must not be given memory that NumPy owns.
         leaves = [jax.device_put(arrays[name], leaf.sharding, may_alias=False) for name, leaf in wanted.items()]
         return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
