@@ -34,7 +34,8 @@ BELOW = {
     "records": {"experiment", "training"},
     "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
     "report": {"records", "experiment", "training", "metrics", "errors"},
-    "cli": {"report", "reproduce", "records", "experiment", "config", "errors"},
+    "commands": {"report", "reproduce", "records", "experiment", "config", "errors"},
+    "cli": {"commands", "errors"},
     "experiments": {"experiment", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
     | {"training", "cli"},
 }
@@ -42,10 +43,10 @@ ONLY_IN = {
     "flax": {"models"},
     "orbax": {"training/checkpoint.py"},
     "optax": {"training/loop.py", "training/optimizer.py", "losses.py"},
-    "tyro": {"cli.py", "config.py"},
+    "tyro": {"commands", "config.py"},
     "matplotlib": {"plots.py"},
     "sentencepiece": {"data/subwords.py"},
-    "rich": {"cli.py", "training/progress.py", "report/tables.py"},
+    "rich": {"commands/terminal.py", "training/progress.py", "report/tables.py"},
 }
 
 files = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "experiments").glob("*.py")])

@@ -1,0 +1,79 @@
+"""``lstm-gru reproduce``."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from lstm_gru.commands.terminal import RUNS, show
+from lstm_gru.config import require
+from lstm_gru.errors import InputError
+from lstm_gru.experiment import Experiment, load_experiment
+from lstm_gru.records import Record, keep, plots_directory, recorded
+from lstm_gru.report.tables import comparison
+from lstm_gru.reproduce import Run, chosen_on_validation, computed_records, draw, execute_all, run_directory
+
+
+@dataclass(frozen=True)
+class ReproduceArguments:
+    """Train whatever is missing of an experiment, all variants, and print its table beside the recorded one."""
+
+    experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
+    """One of `lstm-gru list`."""
+    seeds: int = 3
+    """How many seeds: 0, 1, ... up to this number."""
+    jobs: int = 1
+    """Runs side by side, each in a process pinned to one core."""
+    smoke: bool = False
+    """A few steps of everything, in seconds, to see that it works; its numbers mean nothing."""
+    record: bool = False
+    """Also write one JSON a run under experiments/results, unless there is one already."""
+    runs: Path = RUNS
+    """Directory of all runs."""
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        require(self, "seeds", low=1)
+        require(self, "jobs", low=1)
+        if self.smoke and self.record:
+            raise InputError("--record and --smoke exclude each other: numbers of a smoke run mean nothing")
+
+
+def reproduce(argv: list[str]) -> int:
+    """Train whatever is missing of an experiment and print its table beside the recorded one."""
+    arguments = tyro.cli(ReproduceArguments, args=argv, prog="lstm-gru reproduce")
+    experiment = load_experiment(arguments.experiment)
+    root = arguments.runs / "smoke" if arguments.smoke else arguments.runs
+    runs = [
+        Run(experiment.name, v, seed, run_directory(root, experiment.name, v, seed), smoke=arguments.smoke)
+        for seed in range(arguments.seeds)
+        for v in experiment.variants
+    ]
+    records = []
+    for record in _all_records(experiment, runs, arguments.jobs):
+        records.append(record)
+        if arguments.record:
+            keep(record)
+    plots = root / experiment.name / "plots"
+    if not arguments.smoke:  # A smoke run has only a few of the folds that the plots show.
+        draw(runs, plots)
+    if arguments.record:
+        shutil.copytree(plots, plots_directory(), dirs_exist_ok=True)
+    show(comparison(experiment, recorded(experiment.name)), f"{experiment.title}: recorded in experiments/results")
+    suffix = " (smoke run: the numbers mean nothing)" if arguments.smoke else ""
+    show(comparison(experiment, records, arguments.seeds), f"{experiment.title}: this machine{suffix}")
+    print("runs:", *(str(run.directory) for run in runs), sep="\n  ")
+    if plots.is_dir():
+        print("plots:", *sorted(map(str, plots.glob("*.png"))), sep="\n  ")
+    return 0
+
+
+def _all_records(experiment: Experiment, runs: list[Run], jobs: int) -> Iterator[Record]:
+    """Yield each record as soon as it is measured."""
+    yield from execute_all(runs, jobs)
+    yield from computed_records(experiment)
+    for seed in sorted({run.seed for run in runs}):
+        yield chosen_on_validation(run for run in runs if run.seed == seed)

@@ -1,0 +1,74 @@
+"""``lstm-gru train``."""
+
+from dataclasses import asdict, dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from lstm_gru.commands.terminal import HELP, RUNS
+from lstm_gru.config import flatten, require
+from lstm_gru.errors import InputError
+from lstm_gru.experiment import experiment_names, load_experiment
+from lstm_gru.reproduce import Run, execute, run_directory
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train one variant of an experiment with one seed, or continue where it was stopped.
+
+    Every field of the variant's configuration can be overridden.
+    """
+
+    variant: Annotated[str | None, tyro.conf.arg(metavar="VARIANT")] = None
+    """One of the experiment's variants; the first one when not given."""
+    seed: int = 0
+    """Decides initial parameters, batches and noise."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIRECTORY")] = None
+    """Where the run is kept; runs/EXPERIMENT/VARIANT/seed-SEED when not given. The same directory continues."""
+    init_from: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    """Directory of another run, from whose weights this one starts."""
+
+    def __post_init__(self) -> None:
+        """Check every range."""
+        require(self, "seed", low=0)
+
+
+def train(argv: list[str]) -> int:
+    """Train one variant of an experiment with one seed, or continue it."""
+    if not argv or argv[0].startswith("-"):
+        print("usage: lstm-gru train EXPERIMENT [--variant VARIANT] [--seed N] [--run-dir DIRECTORY] [overrides]\n")
+        print("'lstm-gru train EXPERIMENT --help' lists all options. Experiments:", ", ".join(experiment_names()))
+        return 0 if argv and argv[0] in HELP else 2
+    experiment, options = load_experiment(argv[0]), argv[1:]
+    prog = f"lstm-gru train {experiment.name}"
+    given = [word for word in options if word not in HELP]
+    first, _ = tyro.cli(TrainArguments, args=given, prog=prog, return_unknown_args=True)
+    variant = first.variant or next(iter(experiment.variants))
+    config = experiment.config(variant)
+    arguments, unknown = tyro.cli(_with_config(config), args=options, prog=prog, return_unknown_args=True)
+    if unknown:
+        names = (
+            "variant",
+            "seed",
+            "run_dir",
+            "init_from",
+            *(name for name, _ in flatten(asdict(config)) if name != "train.seed"),
+        )
+        valid = ", ".join("--" + name.replace("_", "-") for name in names)
+        raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
+    directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
+    run = Run(experiment.name, variant, arguments.seed, directory, arguments.config, arguments.init_from)
+    record = execute(run)
+    for score, heading in experiment.scores.items():
+        print(f"{heading}: {record['scores'][score]:.4f}")
+    print(directory)
+    return 0
+
+
+def _with_config(config: Any) -> type:
+    """The arguments of `train` together with the fields of one variant's configuration."""
+    overrides = Annotated[type(config), tyro.conf.arg(name="")]
+    combined = make_dataclass("Arguments", [("config", overrides, config)], bases=(TrainArguments,), frozen=True)
+    combined.__doc__ = TrainArguments.__doc__
+    return combined
