@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lstm_gru.errors import InputError
 from lstm_gru.task import Task
@@ -44,7 +44,7 @@ class Experiment:
       folds: ``(config, settings) -> {fold: Task}``; each fold is trained on its own, one after the other.
       learning_rates: the grid from which every variant's rate was chosen, on validation with seed 0.
       score: ``{fold: run directory} -> Measured`` of a finished run.
-      scores: score to its heading, in the tables' order; the first one ranks, smaller is better.
+      scores: score to its heading, in the tables' order; the first one ranks, in the direction of ``better``.
       headline: the scores of the README's table.
       baselines: ``() -> {name: Measured}``, the trivial ones, computed.
       peers: ``() -> {name: Measured}``, other packages where they are installed, run here.
@@ -53,6 +53,7 @@ class Experiment:
       notes: sentences under the table: protocol, selection, what to hold against the numbers.
       smoke: ``(config) -> config`` that takes seconds and exercises everything.
       smoke_folds: how many folds a smoke run trains.
+      better: the direction of the score that ranks.
     """
 
     name: str
@@ -73,6 +74,12 @@ class Experiment:
     notes: tuple[str, ...]
     smoke: Callable[[Any], Any]
     smoke_folds: int = 1
+    better: Literal["min", "max"] = "min"
+
+    @property
+    def ranking(self) -> str:
+        """The score that ranks."""
+        return next(iter(self.scores))
 
     def config(self, variant: str) -> Any:
         """Return a variant's configuration.

@@ -223,6 +223,15 @@ def test_table_keeps_trivial_published_and_measured_apart():
     assert table.markdown().splitlines()[0].startswith("|  | RMSE | RMSE at 37 days |")
 
 
+@pytest.mark.parametrize(("better", "order"), [("min", [0.9, 0.5, 0.1]), ("max", [0.1, 0.5, 0.9])])
+def test_the_worst_comes_first_in_the_direction_of_the_score(better, order):
+    experiment = replaced(load_experiment("page_views"), better=better)
+    others = [dict(baseline=str(rmse), scores={"rmse": rmse}, folds={"a": [rmse, 1]}) for rmse in (0.5, 0.9, 0.1)]
+    run = dict(variant="gru", scores={}, folds={"a": [0.3, 1]})
+    assert [row[0] for row in comparison(experiment, others).rows[:3]] == [f"{x} (trivial)" for x in order]
+    assert [row[0] for row in differences(experiment, [*others, run]).rows] == [str(x) for x in order]
+
+
 def test_differences_are_those_of_the_pooled_errors_with_seeds_averaged():
     experiment = load_experiment("page_views")
     other = dict(baseline="ridge", scores={"rmse": 2.0}, folds={"a": [400.0, 100], "b": [100.0, 25]})

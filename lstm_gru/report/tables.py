@@ -59,7 +59,7 @@ def comparison(
     nothing = (MISSING,) * 3
     rows = [
         (f"{r['baseline']} (trivial)", *_numbers(r["scores"], names), *nothing)
-        for r in sorted((r for r in records if "baseline" in r), key=lambda r: -_rank(experiment, r))
+        for r in _worst_first(experiment, (r for r in records if "baseline" in r))
     ]
     rows += [
         (f"{name}, published", *_numbers(values, names), *nothing) for name, values in experiment.published.items()
@@ -88,8 +88,7 @@ def differences(experiment: Experiment, records: Iterable[Mapping[str, Any]]) ->
       None without a variant or without anything to compare it with.
     """
     records = list(records)
-    against = [r for r in records if "baseline" in r or "peer" in r]
-    against.sort(key=lambda r: -_rank(experiment, r))
+    against = _worst_first(experiment, (r for r in records if "baseline" in r or "peer" in r))
     measured = {
         label: [r for r in records if r.get("variant") == variant]
         for variant, label in variant_labels(experiment, records).items()
@@ -139,8 +138,8 @@ def _numbers(scores: Mapping[str, float], names: Sequence[str]) -> tuple[str, ..
     return tuple(_number(scores.get(name)) for name in names)
 
 
-def _rank(experiment: Experiment, record: Mapping[str, Any]) -> float:
-    return record["scores"][next(iter(experiment.scores))]
+def _worst_first(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(records, key=lambda r: r["scores"][experiment.ranking], reverse=experiment.better == "min")
 
 
 def _number(value: float | None) -> str:
