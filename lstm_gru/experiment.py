@@ -7,7 +7,7 @@ Experiments live in the checkout's ``experiments/`` folder, one file each with o
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
@@ -54,6 +54,7 @@ class Experiment:
       smoke: ``(config) -> config`` that takes seconds and exercises everything.
       smoke_folds: how many folds a smoke run trains.
       better: the direction of the score that ranks.
+      labels: variant to its name in tables and plots, where that is not the variant in capitals.
     """
 
     name: str
@@ -75,11 +76,16 @@ class Experiment:
     smoke: Callable[[Any], Any]
     smoke_folds: int = 1
     better: Literal["min", "max"] = "min"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ranking(self) -> str:
         """The score that ranks."""
         return next(iter(self.scores))
+
+    def label(self, variant: str) -> str:
+        """Return a variant's name in tables and plots."""
+        return self.labels.get(variant, variant.upper())
 
     def config(self, variant: str) -> Any:
         """Return a variant's configuration.

@@ -223,6 +223,11 @@ def test_table_keeps_trivial_published_and_measured_apart():
     assert table.markdown().splitlines()[0].startswith("|  | RMSE | RMSE at 37 days |")
 
 
+def test_variants_are_called_by_their_labels():
+    experiment = replaced(load_experiment("page_views"), labels={"gru": "GRU, small"})
+    assert [row[0] for row in comparison(experiment, []).rows[-3:]] == ["RNN", "LSTM", "GRU, small"]
+
+
 @pytest.mark.parametrize(("better", "order"), [("min", [0.9, 0.5, 0.1]), ("max", [0.1, 0.5, 0.9])])
 def test_the_worst_comes_first_in_the_direction_of_the_score(better, order):
     experiment = replaced(load_experiment("page_views"), better=better)

@@ -73,7 +73,7 @@ def comparison(
 
 def variant_labels(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the label of each variant, and of the one chosen on validation where it was recorded."""
-    labels = {variant: variant.upper() for variant in experiment.variants}
+    labels = {variant: experiment.label(variant) for variant in experiment.variants}
     if any(record.get("variant") == CHOSEN for record in records):
         labels[CHOSEN] = "cell chosen on validation"
     return labels
