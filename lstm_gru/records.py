@@ -1,7 +1,7 @@
 """Recorded results: the JSON files that every table is made from, in the checkout's ``experiments/results``.
 
-One for each (experiment, variant, seed), one for each trivial baseline and each peer, one for the learning-rate
-grid. A record is written once and never replaced.
+One for each (experiment, variant, seed), one for each trivial baseline and each peer, one for each variant's
+learning-rate grid. A record is written once and never replaced.
 """
 
 from collections.abc import Mapping
@@ -27,19 +27,28 @@ def plots_directory() -> Path:
 
 def recorded(experiment: str) -> list[Record]:
     """Return an experiment's recorded results, in the order of their file names."""
-    records = [read_json(path) for path in sorted(results_directory().glob(f"{experiment}-*.json"))]
-    return [record for record in records if "scores" in record]
+    return [record for record in _all_recorded(experiment) if "scores" in record]
 
 
-def recorded_rates(experiment: str) -> Record | None:
-    """Return the recorded learning-rate grid of an experiment, or None."""
-    return read_json(record_path({"experiment": experiment, "rates": {}}))
+def recorded_rates(experiment: str) -> list[Record]:
+    """Return the recorded learning-rate grids of an experiment's variants, in the order of their file names."""
+    return [record for record in _all_recorded(experiment) if "rates" in record]
+
+
+def _all_recorded(experiment: str) -> list[Record]:
+    return [read_json(path) for path in sorted(results_directory().glob(f"{experiment}-*.json"))]
+
+
+def best_rate(record: Mapping[str, Any]) -> str:
+    """Return the learning rate that was best on validation, by a recorded grid."""
+    best = min if record["selected_by"]["direction"] == "min" else max
+    return best(record["rates"], key=record["rates"].get)
 
 
 def record_path(record: Mapping[str, Any]) -> Path:
     """Return the file that a record belongs into."""
     if "rates" in record:
-        name = "rates"
+        name = f"rates-{record['variant']}"
     elif "variant" in record:
         name = f"{record['variant']}-seed-{record['seed']}"
     else:

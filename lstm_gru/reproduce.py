@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import statistics
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -217,25 +217,47 @@ def computed_records(experiment: Experiment) -> list[Record]:
     ]
 
 
-def rate_runs(experiment: Experiment, root: Path) -> dict[str, dict[float, Run]]:
-    """Return the runs of the learning-rate grid: every variant at every rate with seed 0."""
-    runs: dict[str, dict[float, Run]] = {}
-    for variant in experiment.variants:
-        config = experiment.config(variant)
+def rate_runs(experiment: Experiment, variants: Iterable[str], root: Path) -> dict[str, dict[float, Run]]:
+    """Return the runs of variants' learning-rate grids: each at every rate with seed 0.
+
+    A run is a pure function of its configuration: the one at a variant's own rate is that of seed 0, in its directory.
+    """
+    grid: dict[str, dict[float, Run]] = {}
+    for variant in variants:
+        config, grid[variant] = experiment.config(variant), {}
         for rate in experiment.learning_rates:
-            directory = root / experiment.name / variant / f"rate-{rate:g}"
+            directory = run_directory(root, experiment.name, variant, 0)
+            if rate != config.train.learning_rate:
+                directory = directory.with_name(f"rate-{rate:g}")
             tried = replace(config, train=replace(config.train, learning_rate=rate))
-            runs.setdefault(variant, {})[rate] = Run(experiment.name, variant, 0, directory, tried)
-    return runs
+            grid[variant][rate] = Run(experiment.name, variant, 0, directory, tried)
+    return grid
 
 
-def choose_rates(experiment: Experiment, root: Path, jobs: int) -> Record:
-    """Train the learning-rate grid and return its record: validation error by variant and rate, never the test's."""
-    grid = rate_runs(experiment, root)
-    records = execute_all([run for runs in grid.values() for run in runs.values()], jobs)
-    found = {(r["variant"], r["config"]["train"]["learning_rate"]): r["selected_by"] for r in records}
-    rates = {variant: {f"{rate:g}": found[variant, rate] for rate in runs} for variant, runs in grid.items()}
-    return {"experiment": experiment.name, "rates": rates, "made_with": manifest()}
+def choose_rates(experiment: Experiment, variants: Iterable[str], root: Path, jobs: int) -> Iterator[Record]:
+    """Train variants' learning-rate grids; yield each variant's record once its grid is complete.
+
+    A record holds the validation error by rate, never the test's.
+    """
+    grid = rate_runs(experiment, variants, root)
+    found: dict[str, dict[float, float]] = {variant: {} for variant in grid}
+    for record in execute_all([run for runs in grid.values() for run in runs.values()], jobs):
+        variant = record["variant"]
+        found[variant][record["config"]["train"]["learning_rate"]] = record["selected_by"]
+        if len(found[variant]) == len(grid[variant]):
+            yield {
+                "experiment": experiment.name,
+                "variant": variant,
+                "rates": {f"{rate:g}": found[variant][rate] for rate in grid[variant]},
+                "selected_by": _selected_by(next(iter(grid[variant].values())).directory),
+                "made_with": manifest(),
+            }
+
+
+def _selected_by(run: Path) -> dict[str, str]:
+    """The metric by which a finished run's folds chose their checkpoints, and its direction."""
+    scores = read_json(next(iter(fold_directories(run).values())) / "scores.json")
+    return {name: scores["selected_by"][name] for name in ("metric", "direction")}
 
 
 def draw(runs: Iterable[Run], directory: Path) -> None:

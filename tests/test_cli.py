@@ -195,10 +195,10 @@ def test_records_are_written_once_and_never_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "results_directory", lambda: tmp_path / "results")
     record = {"experiment": "page_views", "variant": "gru", "seed": 1, "scores": {"rmse": 1.0}}
     trivial = {"experiment": "page_views", "baseline": "last week", "scores": {"rmse": 2.0}}
-    rates = {"experiment": "page_views", "rates": {"gru": {"0.001": 0.5}}}
+    rates = {"experiment": "page_views", "variant": "gru", "rates": {"0.001": 0.5}}
     assert all(map(records.keep, (record, trivial, rates)))
     assert not records.keep({**record, "scores": {"rmse": 0.0}})
-    assert records.recorded_rates("page_views") == rates
+    assert records.recorded_rates("page_views") == [rates]
     assert [r["scores"]["rmse"] for r in records.recorded("page_views")] == [2.0, 1.0]
 
 
@@ -248,6 +248,15 @@ def test_differences_are_those_of_the_pooled_errors_with_seeds_averaged():
     assert differences(experiment, [other]) is None
 
 
-def test_rates_table_marks_the_best_on_validation():
-    table = rates_table({"rates": {"gru": {"0.001": 0.5, "0.003": 0.25}}})
-    assert table.rows == (("GRU", "0.5000", "**0.2500**"),)
+def grid(variant, direction, **rates):
+    return {"variant": variant, "rates": rates, "selected_by": {"metric": "valid_x", "direction": direction}}
+
+
+def test_rates_table_marks_the_best_on_validation_in_its_direction():
+    experiment = load_experiment("page_views")
+    table = rates_table(
+        experiment, [grid("lstm", "max", **{"0.01": 0.25, "0.003": 0.5}), grid("rnn", "min", **{"0.001": 1, "0.01": 2})]
+    )
+    assert table.headings == ("valid_x at learning rate", "0.001", "0.003", "0.01")
+    assert table.rows == (("RNN", "**1.0000**", "–", "2.0000"), ("LSTM", "–", "**0.5000**", "0.2500"))
+    assert rates_table(experiment, []) is None

@@ -36,8 +36,10 @@ def tune(argv: list[str]) -> int:
     """Train every variant at every learning rate of the experiment's grid with seed 0; compare on validation."""
     arguments = tyro.cli(TuneArguments, args=argv, prog="lstm-gru tune")
     experiment = load_experiment(arguments.experiment)
-    record = choose_rates(experiment, arguments.runs, arguments.jobs)
-    if arguments.record:
-        keep(record)
-    show(rates_table(record), f"{experiment.title}: learning rates on validation")
+    records = []
+    for record in choose_rates(experiment, experiment.variants, arguments.runs, arguments.jobs):
+        records.append(record)
+        if arguments.record:
+            keep(record)
+    show(rates_table(experiment, records), f"{experiment.title}: learning rates on validation")
     return 0

@@ -116,10 +116,10 @@ def _section(experiment: Experiment) -> str:
             "over its seeds first. An interval without 0 is a difference that does not hang on single folds.",
             table.markdown(),
         ]
-    if rates := recorded_rates(experiment.name):
+    if table := rates_table(experiment, recorded_rates(experiment.name)):
         parts += [
             f"Learning rates, chosen on validation with seed 0 (`lstm-gru tune {experiment.name}`):",
-            rates_table(rates).markdown(),
+            table.markdown(),
         ]
     parts += [f"![{caption}](plots/{name})" for name, caption in plot_captions(experiment.name).items()]
     return "\n\n".join([*parts, _made_with(records)])

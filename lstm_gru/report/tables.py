@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 
 from lstm_gru.experiment import Experiment
 from lstm_gru.metrics import paired_bootstrap
-from lstm_gru.records import CHOSEN
+from lstm_gru.records import CHOSEN, best_rate
 
 MISSING = "–"
 
@@ -104,14 +104,29 @@ def differences(experiment: Experiment, records: Iterable[Mapping[str, Any]]) ->
     return Table(("RMSE less that of", *measured), tuple(rows))
 
 
-def rates_table(record: Mapping[str, Any]) -> Table:
-    """Return the learning-rate grid: validation error by variant and rate, the chosen ones in bold."""
-    rates = list(next(iter(record["rates"].values())))
+def rates_table(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
+    """Return the learning-rate grids: the validation score by variant and rate, the best of each variant in bold.
+
+    Returns:
+      None without a record.
+    """
+    grids = {record["variant"]: record for record in records}
+    if not grids:
+        return None
+    rates = sorted({rate for record in grids.values() for rate in record["rates"]}, key=float)
     rows = [
-        (variant.upper(), *(f"**{v:.4f}**" if v == min(errors.values()) else f"{v:.4f}" for v in errors.values()))
-        for variant, errors in record["rates"].items()
+        (experiment.label(variant), *_rate_cells(grids[variant], rates))
+        for variant in experiment.variants
+        if variant in grids
     ]
-    return Table(("validation error at learning rate", *rates), tuple(rows))
+    metric = next(iter(grids.values()))["selected_by"]["metric"]
+    return Table((f"{metric} at learning rate", *rates), tuple(rows))
+
+
+def _rate_cells(record: Mapping[str, Any], rates: Sequence[str]) -> list[str]:
+    best = best_rate(record)
+    cells = {rate: f"**{value:.4f}**" if rate == best else f"{value:.4f}" for rate, value in record["rates"].items()}
+    return [cells.get(rate, MISSING) for rate in rates]
 
 
 def _difference(runs: list[Mapping[str, Any]], other: Mapping[str, Any]) -> str:
