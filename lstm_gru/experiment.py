@@ -6,8 +6,8 @@ Experiments live in the checkout's ``experiments/`` folder, one file each with o
 
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
@@ -96,6 +96,14 @@ class Experiment:
         if variant not in self.variants:
             raise InputError(f"{self.name}: no variant {variant!r}; there are {', '.join(self.variants)}")
         return self.variants[variant]
+
+    def only(self, variants: Iterable[str]) -> "Experiment":
+        """Return the experiment with these of its variants; with all of them where none are given.
+
+        Raises:
+          InputError: naming the variants there are.
+        """
+        return replace(self, variants={variant: self.config(variant) for variant in variants or self.variants})
 
 
 def experiments_directory() -> Path:

@@ -57,11 +57,16 @@ def record_path(record: Mapping[str, Any]) -> Path:
     return results_directory() / f"{record['experiment']}-{name}.json"
 
 
+def is_kept(record: Mapping[str, Any]) -> bool:
+    """Return whether there is a record of the same kind and names."""
+    return record_path(record).exists()
+
+
 def keep(record: Record) -> bool:
     """Write a record unless there is one already; return whether it was written."""
-    path = record_path(record)
-    if path.exists():
+    if is_kept(record):
         return False
+    path = record_path(record)
     path.parent.mkdir(exist_ok=True)
     write_json(path, record)
     return True

@@ -165,6 +165,22 @@ def chosen_on_validation(runs: Iterable[Run]) -> Record:
     }
 
 
+def chosen_records(experiment: Experiment, runs: Iterable[Run]) -> Iterator[Record]:
+    """Yield for each seed the record of what is chosen on validation, where there is a choice in every fold.
+
+    Args:
+      experiment: all of it.
+      runs: finished ones; seeds that lack a variant are left out, and so are runs with one fold.
+    """
+    by_seed: dict[int, list[Run]] = {}
+    for run in runs:
+        by_seed.setdefault(run.seed, []).append(run)
+    for _, same_seed in sorted(by_seed.items()):
+        complete = {run.variant for run in same_seed} == set(experiment.variants)
+        if complete and len(fold_directories(same_seed[0].directory)) > 1:
+            yield chosen_on_validation(same_seed)
+
+
 def _badness(run_dir: Path) -> float:
     selected_by = read_json(run_dir / "scores.json")["selected_by"]
     return selected_by["value"] * (1 if selected_by["direction"] == "min" else -1)
@@ -217,57 +233,13 @@ def computed_records(experiment: Experiment) -> list[Record]:
     ]
 
 
-def rate_runs(experiment: Experiment, variants: Iterable[str], root: Path) -> dict[str, dict[float, Run]]:
-    """Return the runs of variants' learning-rate grids: each at every rate with seed 0.
-
-    A run is a pure function of its configuration: the one at a variant's own rate is that of seed 0, in its directory.
-    """
-    grid: dict[str, dict[float, Run]] = {}
-    for variant in variants:
-        config, grid[variant] = experiment.config(variant), {}
-        for rate in experiment.learning_rates:
-            directory = run_directory(root, experiment.name, variant, 0)
-            if rate != config.train.learning_rate:
-                directory = directory.with_name(f"rate-{rate:g}")
-            tried = replace(config, train=replace(config.train, learning_rate=rate))
-            grid[variant][rate] = Run(experiment.name, variant, 0, directory, tried)
-    return grid
-
-
-def choose_rates(experiment: Experiment, variants: Iterable[str], root: Path, jobs: int) -> Iterator[Record]:
-    """Train variants' learning-rate grids; yield each variant's record once its grid is complete.
-
-    A record holds the validation error by rate, never the test's.
-    """
-    grid = rate_runs(experiment, variants, root)
-    found: dict[str, dict[float, float]] = {variant: {} for variant in grid}
-    for record in execute_all([run for runs in grid.values() for run in runs.values()], jobs):
-        variant = record["variant"]
-        found[variant][record["config"]["train"]["learning_rate"]] = record["selected_by"]
-        if len(found[variant]) == len(grid[variant]):
-            yield {
-                "experiment": experiment.name,
-                "variant": variant,
-                "rates": {f"{rate:g}": found[variant][rate] for rate in grid[variant]},
-                "selected_by": _selected_by(next(iter(grid[variant].values())).directory),
-                "made_with": manifest(),
-            }
-
-
-def _selected_by(run: Path) -> dict[str, str]:
-    """The metric by which a finished run's folds chose their checkpoints, and its direction."""
-    scores = read_json(next(iter(fold_directories(run).values())) / "scores.json")
-    return {name: scores["selected_by"][name] for name in ("metric", "direction")}
-
-
-def draw(runs: Iterable[Run], directory: Path) -> None:
+def draw(experiment: Experiment, runs: Iterable[Run], directory: Path) -> None:
     """Draw an experiment's plots from finished runs into a directory, with their captions in ``EXPERIMENT.json``."""
     found: dict[str, dict[int, dict[str, Path]]] = {}
     for run in runs:
         found.setdefault(run.variant, {})[run.seed] = fold_directories(run.directory)
     directory.mkdir(parents=True, exist_ok=True)
-    captions = load_experiment(run.experiment).plots(found, directory)
-    write_json(directory / f"{run.experiment}.json", captions)
+    write_json(directory / f"{experiment.name}.json", experiment.plots(found, directory))
 
 
 def _cores() -> list[int]:

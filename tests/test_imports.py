@@ -33,8 +33,9 @@ BELOW = {
     "experiment": {"task", "errors"},
     "records": {"experiment", "training"},
     "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
+    "tuning": {"reproduce", "records", "experiment", "training"},
     "report": {"records", "experiment", "training", "metrics", "errors"},
-    "commands": {"report", "reproduce", "records", "experiment", "config", "errors"},
+    "commands": {"report", "tuning", "reproduce", "records", "experiment", "config", "errors"},
     "cli": {"commands", "errors"},
     "experiments": {"experiment", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
     | {"training", "cli"},

@@ -78,7 +78,7 @@ def test_the_cell_is_chosen_fold_by_fold_on_validation(runs):
 def test_plots_are_drawn_with_captions(runs, tmp_path, monkeypatch):
     root, found = runs
     monkeypatch.setattr(baselines, "ridge", baselines.last_value)  # Seconds faster, and no different here.
-    reproduce.draw([Run("page_views", v, 0, root / v / "seed-0") for v in found], tmp_path / "plots")
+    reproduce.draw(EXPERIMENT, [Run("page_views", v, 0, root / v / "seed-0") for v in found], tmp_path / "plots")
     captions = json.loads((tmp_path / "plots" / "page_views.json").read_text())
     assert {"page_views-forecast-gru.png", "page_views-error_by_horizon.png"} <= set(captions)
     for name in captions:

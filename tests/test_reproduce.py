@@ -1,14 +1,19 @@
 """Runs and their records, with an experiment of seconds that has one fold and a score of which more is better."""
 
+import shutil
+import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from tiny import line, settings
 
-from lstm_gru import reproduce
+from lstm_gru import cli, experiment, records, reproduce
 from lstm_gru.config import TrainConfig
 from lstm_gru.experiment import Experiment, Measured
-from lstm_gru.training.files import read_json
+from lstm_gru.reproduce import Run
+from lstm_gru.training.files import read_json, write_json
+from lstm_gru.tuning import choose_rates
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class LineConfig:
 
 
 def score(run_dirs):
-    [path] = run_dirs.values()
+    path = next(iter(run_dirs.values()))
     return Measured({"fit": 1 - read_json(path / "scores.json")["test"]["rmse"]}, {"a": (1.0, 2)})
 
 
@@ -44,20 +49,76 @@ EXPERIMENT = Experiment(
 
 
 @pytest.fixture
-def lines(monkeypatch):
-    monkeypatch.setattr(reproduce, "load_experiment", lambda name: EXPERIMENT)
+def lines(tmp_path, monkeypatch):
+    """The experiment as the only one of a checkout in an empty directory, in which commands run."""
+    checkout = tmp_path / "experiments"
+    checkout.mkdir()
+    (checkout / "lines.py").touch()
+    monkeypatch.setitem(sys.modules, "lstm_gru_experiments.lines", SimpleNamespace(EXPERIMENT=EXPERIMENT))
+    for module in (experiment, records):
+        monkeypatch.setattr(module, "experiments_directory", lambda: checkout)
+    monkeypatch.chdir(tmp_path)
     return EXPERIMENT
 
 
+def kept():
+    return {path.stem for path in records.results_directory().iterdir()}
+
+
 def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines, tmp_path):
-    grids = reproduce.choose_rates(lines, ("long", "short"), tmp_path, 1)
-    record = next(grids)
+    record = next(choose_rates(lines.only(("long", "short")), tmp_path, 1))
     assert {path.name for path in (tmp_path / "lines").iterdir()} == {"long"}
     assert {path.name for path in (tmp_path / "lines/long").iterdir()} == {"seed-0", "rate-0.1"}
-    kept = read_json(tmp_path / "lines/long/seed-0/record.json")
-    assert kept["config"]["train"]["learning_rate"] == lines.config("long").train.learning_rate
+    own = read_json(tmp_path / "lines/long/seed-0/record.json")
+    assert own["config"]["train"]["learning_rate"] == lines.config("long").train.learning_rate
     assert record["variant"] == "long"
     assert list(record["rates"]) == ["0.05", "0.1"]
-    assert record["rates"]["0.05"] == kept["selected_by"] != record["rates"]["0.1"]
+    assert record["rates"]["0.05"] == own["selected_by"] != record["rates"]["0.1"]
     assert record["selected_by"] == {"metric": "valid_rmse", "direction": "min"}
-    assert [grid["variant"] for grid in grids] == ["short"]
+
+
+def test_only_the_variants_asked_for_and_only_those_without_a_record(lines, tmp_path, capsys):
+    def command(*options):
+        assert cli.main([*options, "--record", "--unrecorded", "--runs", "all"]) == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    printed = command("reproduce", "lines", "--seeds", "1", "--variants", "long")
+    assert kept() == {"lines-long-seed-0", "lines-baseline-nothing"}
+    assert "SHORT" not in printed.partition("this machine")[2]
+    command("tune", "lines", "--variants", "short")
+    assert kept() == {"lines-long-seed-0", "lines-baseline-nothing", "lines-rates-short"}
+    shutil.rmtree("all")  # Another day, another machine.
+    command("reproduce", "lines", "--seeds", "1")
+    assert kept() == {"lines-long-seed-0", "lines-baseline-nothing", "lines-rates-short", "lines-short-seed-0"}
+    assert {path.name for path in (tmp_path / "all/lines").iterdir()} == {"short", "plots"}
+    command("tune", "lines")
+    assert not (tmp_path / "all/lines/short/rate-0.1").exists()
+    for name in ("reproduce", "tune"):
+        printed = command(name, "lines", *(["--seeds", "1"] if name == "reproduce" else []))
+        assert "nothing left to train" in printed
+        assert "recorded in experiments/results" in printed
+        assert "this machine" not in printed
+        assert "LONG" in printed
+
+
+def test_unknown_variants_are_refused_with_the_names_there_are(lines, capsys):
+    for name in ("reproduce", "tune"):
+        assert cli.main([name, "lines", "--variants", "long", "lang"]) == 2
+        assert "no variant 'lang'; there are short, long" in capsys.readouterr().err
+
+
+def test_a_choice_on_validation_needs_all_variants_and_several_folds(lines, tmp_path):
+    def runs(folds, *variants):
+        runs = [Run("lines", v, 0, tmp_path / f"{folds} folds" / v) for v in variants]
+        for number, run in enumerate(runs):
+            for fold in range(folds):
+                path = run.directory / f"fold-{fold}"
+                path.mkdir(parents=True, exist_ok=True)
+                selected = {"metric": "valid_x", "direction": "max", "value": number}
+                write_json(path / "scores.json", {"selected_by": selected, "test": {"rmse": 0.0}})
+        return runs
+
+    assert list(reproduce.chosen_records(lines, runs(2, "short"))) == []
+    assert list(reproduce.chosen_records(lines, runs(1, "short", "long"))) == []
+    [record] = reproduce.chosen_records(lines, runs(2, "short", "long"))
+    assert record["choices"] == {"fold-0": "long", "fold-1": "long"}

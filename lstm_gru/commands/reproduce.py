@@ -8,21 +8,23 @@ from typing import Annotated
 
 import tyro
 
-from lstm_gru.commands.terminal import RUNS, show
+from lstm_gru.commands.terminal import RUNS, Variants, show
 from lstm_gru.config import require
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, load_experiment
-from lstm_gru.records import Record, keep, plots_directory, recorded
+from lstm_gru.records import Record, is_kept, keep, plots_directory, recorded
 from lstm_gru.report.tables import comparison
-from lstm_gru.reproduce import Run, chosen_on_validation, computed_records, draw, execute_all, run_directory
+from lstm_gru.reproduce import Run, chosen_records, computed_records, draw, execute_all, run_directory
 
 
 @dataclass(frozen=True)
 class ReproduceArguments:
-    """Train whatever is missing of an experiment, all variants, and print its table beside the recorded one."""
+    """Train whatever is missing of an experiment and print its table beside the recorded one."""
 
     experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
     """One of `lstm-gru list`."""
+    variants: Variants = ()
+    """Which of the experiment's variants; all when not given."""
     seeds: int = 3
     """How many seeds: 0, 1, ... up to this number."""
     jobs: int = 1
@@ -31,6 +33,8 @@ class ReproduceArguments:
     """A few steps of everything, in seconds, to see that it works; its numbers mean nothing."""
     record: bool = False
     """Also write one JSON a run under experiments/results, unless there is one already."""
+    unrecorded: bool = False
+    """Leave out the runs that have a record under experiments/results already."""
     runs: Path = RUNS
     """Directory of all runs."""
 
@@ -47,11 +51,7 @@ def reproduce(argv: list[str]) -> int:
     arguments = tyro.cli(ReproduceArguments, args=argv, prog="lstm-gru reproduce")
     experiment = load_experiment(arguments.experiment)
     root = arguments.runs / "smoke" if arguments.smoke else arguments.runs
-    runs = [
-        Run(experiment.name, v, seed, run_directory(root, experiment.name, v, seed), smoke=arguments.smoke)
-        for seed in range(arguments.seeds)
-        for v in experiment.variants
-    ]
+    runs = _runs(experiment, root, arguments)
     records = []
     for record in _all_records(experiment, runs, arguments.jobs):
         records.append(record)
@@ -59,21 +59,41 @@ def reproduce(argv: list[str]) -> int:
             keep(record)
     plots = root / experiment.name / "plots"
     if not arguments.smoke:  # A smoke run has only a few of the folds that the plots show.
-        draw(runs, plots)
+        draw(experiment, runs, plots)
     if arguments.record:
         shutil.copytree(plots, plots_directory(), dirs_exist_ok=True)
     show(comparison(experiment, recorded(experiment.name)), f"{experiment.title}: recorded in experiments/results")
-    suffix = " (smoke run: the numbers mean nothing)" if arguments.smoke else ""
-    show(comparison(experiment, records, arguments.seeds), f"{experiment.title}: this machine{suffix}")
-    print("runs:", *(str(run.directory) for run in runs), sep="\n  ")
+    _show_runs(experiment.only(arguments.variants), runs, records, arguments)
     if plots.is_dir():
         print("plots:", *sorted(map(str, plots.glob("*.png"))), sep="\n  ")
     return 0
+
+
+def _runs(experiment: Experiment, root: Path, arguments: ReproduceArguments) -> list[Run]:
+    """The runs that were asked for."""
+    runs = [
+        Run(experiment.name, variant, seed, directory, smoke=arguments.smoke)
+        for seed in range(arguments.seeds)
+        for variant in experiment.only(arguments.variants).variants
+        for directory in [run_directory(root, experiment.name, variant, seed)]
+    ]
+    if not arguments.unrecorded:
+        return runs
+    return [r for r in runs if not is_kept({"experiment": r.experiment, "variant": r.variant, "seed": r.seed})]
 
 
 def _all_records(experiment: Experiment, runs: list[Run], jobs: int) -> Iterator[Record]:
     """Yield each record as soon as it is measured."""
     yield from execute_all(runs, jobs)
     yield from computed_records(experiment)
-    for seed in sorted({run.seed for run in runs}):
-        yield chosen_on_validation(run for run in runs if run.seed == seed)
+    yield from chosen_records(experiment, runs)
+
+
+def _show_runs(experiment: Experiment, runs: list[Run], records: list[Record], arguments: ReproduceArguments) -> None:
+    if not runs:
+        print(f"{experiment.name}: nothing left to train, every run has a record")
+        return
+    suffix = " (smoke run: the numbers mean nothing)" if arguments.smoke else ""
+    seeds = None if arguments.unrecorded else arguments.seeds
+    show(comparison(experiment, records, seeds), f"{experiment.title}: this machine{suffix}")
+    print("runs:", *(str(run.directory) for run in runs), sep="\n  ")

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from rich.console import Console
 
 from lstm_gru.report.tables import Table
 
 RUNS = Path("runs")
 HELP = ("--help", "-h")
+Variants = Annotated[tuple[str, ...], tyro.conf.arg(metavar="VARIANT ...")]
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,28 @@ from typing import Annotated
 
 import tyro
 
-from lstm_gru.commands.terminal import RUNS, show
+from lstm_gru.commands.terminal import RUNS, Variants, show
 from lstm_gru.config import require
 from lstm_gru.experiment import load_experiment
-from lstm_gru.records import keep
+from lstm_gru.records import is_kept, keep, recorded_rates
 from lstm_gru.report.tables import rates_table
-from lstm_gru.reproduce import choose_rates
+from lstm_gru.tuning import choose_rates
 
 
 @dataclass(frozen=True)
 class TuneArguments:
-    """Train every variant at every learning rate of the experiment's grid with seed 0, and compare on validation."""
+    """Train variants at every learning rate of the experiment's grid with seed 0, and compare on validation."""
 
     experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
     """One of `lstm-gru list`."""
+    variants: Variants = ()
+    """Which of the experiment's variants; all when not given."""
     jobs: int = 1
     """Runs side by side, each in a process pinned to one core."""
     record: bool = False
-    """Also write the validation errors under experiments/results, unless they are there already."""
+    """Also write one JSON a variant under experiments/results, unless there is one already."""
+    unrecorded: bool = False
+    """Leave out the variants whose grid has a record already."""
     runs: Path = RUNS
     """Directory of all runs."""
 
@@ -33,13 +37,23 @@ class TuneArguments:
 
 
 def tune(argv: list[str]) -> int:
-    """Train every variant at every learning rate of the experiment's grid with seed 0; compare on validation."""
+    """Train variants at every learning rate of the experiment's grid with seed 0; compare on validation."""
     arguments = tyro.cli(TuneArguments, args=argv, prog="lstm-gru tune")
     experiment = load_experiment(arguments.experiment)
+    asked = experiment.only(arguments.variants).variants
+    if arguments.unrecorded:
+        asked = [v for v in asked if not is_kept({"experiment": experiment.name, "variant": v, "rates": {}})]
     records = []
-    for record in choose_rates(experiment, experiment.variants, arguments.runs, arguments.jobs):
-        records.append(record)
-        if arguments.record:
-            keep(record)
-    show(rates_table(experiment, records), f"{experiment.title}: learning rates on validation")
+    if asked:
+        for record in choose_rates(experiment.only(asked), arguments.runs, arguments.jobs):
+            records.append(record)
+            if arguments.record:
+                keep(record)
+    else:
+        print(f"{experiment.name}: nothing left to train, every grid has a record")
+    title = f"{experiment.title}: learning rates on validation"
+    if table := rates_table(experiment, recorded_rates(experiment.name)):
+        show(table, f"{title}, recorded in experiments/results")
+    if table := rates_table(experiment, records):
+        show(table, f"{title}, this machine")
     return 0
