@@ -22,7 +22,7 @@ import numpy as np
 from lstm_gru import baselines
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.series import DailySeries, page_views
-from lstm_gru.experiment import Experiment, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured
 from lstm_gru.metrics import covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.plots import error_by_horizon, learning_curves
@@ -120,8 +120,10 @@ def _measure(predicted: np.ndarray, dates: Sequence[str] | None = None) -> Measu
     return Measured(scores, folds)
 
 
-def plots(runs: Mapping[str, Mapping[int, Mapping[str, Path]]], directory: Path) -> dict[str, str]:
+def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the last forecast of each cell's first seed, the error by horizon and the learning curves."""
+    if not runs:  # Forecasts are in the runs' directories only.
+        return {}
     captions = {}
     for variant, seeds in runs.items():
         source = next(iter(seeds.values()))[f"cutoff-{LAST_CUTOFF}"] / FAN_FILE
@@ -137,7 +139,7 @@ def plots(runs: Mapping[str, Mapping[int, Mapping[str, Path]]], directory: Path)
     return captions
 
 
-def _plot_horizons(runs: Mapping[str, Mapping[int, Mapping[str, Path]]], path: Path) -> None:
+def _plot_horizons(runs: FinishedRuns, path: Path) -> None:
     observed = np.stack([page_views().values[c + 1 : c + 1 + HORIZON] for c in cutoffs()])
 
     def by_horizon(centre: np.ndarray) -> np.ndarray:
@@ -163,7 +165,7 @@ def _plot_horizons(runs: Mapping[str, Mapping[int, Mapping[str, Path]]], path: P
     )
 
 
-def _plot_learning(runs: Mapping[str, Mapping[int, Mapping[str, Path]]], path: Path) -> None:
+def _plot_learning(runs: FinishedRuns, path: Path) -> None:
     curves = {}
     for variant, seeds in runs.items():
         lines = [[valid_lines(fold) for fold in folds.values()] for folds in seeds.values()]

@@ -6,7 +6,7 @@ Experiments live in the checkout's ``experiments/`` folder, one file each with o
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from lstm_gru.errors import InputError
 from lstm_gru.task import Task
 
 Scores = Mapping[str, float]
+FinishedRuns = Mapping[str, Mapping[int, Mapping[str, Path]]]  # {variant: {seed: {fold: run directory}}}
 
 
 class Measured(NamedTuple):
@@ -49,7 +50,8 @@ class Experiment:
       baselines: ``() -> {name: Measured}``, the trivial ones, computed.
       peers: ``() -> {name: Measured}``, other packages where they are installed, run here.
       published: name to ``{score: value}``, with the source in the name; never measured here.
-      plots: ``({variant: {seed: {fold: run directory}}}, directory) -> {file name: caption}``; writes the PNGs.
+      plots: ``({variant: {seed: {fold: run directory}}}, records, directory) -> {file name: caption}``; writes the PNGs
+        of what is there: the runs are those that finished on this machine, the records may be from any.
       notes: sentences under the table: protocol, selection, what to hold against the numbers.
       smoke: ``(config) -> config`` that takes seconds and exercises everything.
       smoke_folds: how many folds a smoke run trains.
@@ -71,7 +73,7 @@ class Experiment:
     baselines: Callable[[], Mapping[str, Measured]]
     peers: Callable[[], Mapping[str, Measured]]
     published: Mapping[str, Scores]
-    plots: Callable[[Mapping[str, Mapping[int, Mapping[str, Path]]], Path], Mapping[str, str]]
+    plots: Callable[[FinishedRuns, Sequence[Mapping[str, Any]], Path], Mapping[str, str]]
     notes: tuple[str, ...]
     smoke: Callable[[Any], Any]
     smoke_folds: int = 1

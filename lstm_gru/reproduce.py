@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import statistics
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -24,6 +24,8 @@ from lstm_gru.training.files import read_json, write_json
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest
 from lstm_gru.training.stopping import stop_request
+
+RECORD = "record.json"  # Written last: its presence means that all folds of the run are finished.
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def execute(run: Run) -> Record:
         "config": asdict(config),
         "made_with": read_json(directories[first] / "manifest.json"),
     }
-    write_json(run.directory / "record.json", record)
+    write_json(run.directory / RECORD, record)
     return record
 
 
@@ -114,7 +116,7 @@ def reread(directory: Path) -> tuple[Run, Record]:
     Raises:
       InputError: when the directory holds no finished run.
     """
-    record = read_json(directory / "record.json")
+    record = read_json(directory / RECORD)
     if record is None:
         raise InputError(
             f"{directory}: no record.json; expected a finished run, as runs/EXPERIMENT/VARIANT/seed-0; "
@@ -233,13 +235,25 @@ def computed_records(experiment: Experiment) -> list[Record]:
     ]
 
 
-def draw(experiment: Experiment, runs: Iterable[Run], directory: Path) -> None:
-    """Draw an experiment's plots from finished runs into a directory, with their captions in ``EXPERIMENT.json``."""
+def draw(experiment: Experiment, runs: Iterable[Run], records: Sequence[Record], directory: Path) -> list[Path]:
+    """Draw an experiment's plots into a directory; return the files.
+
+    Their captions are added to those in the directory's ``EXPERIMENT.json``: pictures that were drawn elsewhere stay.
+
+    Args:
+      experiment: which.
+      runs: those that are not finished are left out.
+      records: what can be drawn without a run's directory.
+      directory: created when missing.
+    """
     found: dict[str, dict[int, dict[str, Path]]] = {}
     for run in runs:
-        found.setdefault(run.variant, {})[run.seed] = fold_directories(run.directory)
+        if (run.directory / RECORD).is_file():
+            found.setdefault(run.variant, {})[run.seed] = fold_directories(run.directory)
     directory.mkdir(parents=True, exist_ok=True)
-    write_json(directory / f"{experiment.name}.json", experiment.plots(found, directory))
+    captions, file = experiment.plots(found, records, directory), directory / f"{experiment.name}.json"
+    write_json(file, {**(read_json(file) or {}), **captions})
+    return [directory / name for name in captions]
 
 
 def _cores() -> list[int]:

@@ -33,6 +33,7 @@ def write_run(directory, rule, valid_rmse):
         selected = {"metric": "valid_rmse", "direction": "min", "value": valid_rmse}
         (fold / "scores.json").write_text(json.dumps({"selected_by": selected}))
         folds[fold.name] = fold
+    (directory / "record.json").write_text("{}")
     return folds
 
 
@@ -78,8 +79,12 @@ def test_the_cell_is_chosen_fold_by_fold_on_validation(runs):
 def test_plots_are_drawn_with_captions(runs, tmp_path, monkeypatch):
     root, found = runs
     monkeypatch.setattr(baselines, "ridge", baselines.last_value)  # Seconds faster, and no different here.
-    reproduce.draw(EXPERIMENT, [Run("page_views", v, 0, root / v / "seed-0") for v in found], tmp_path / "plots")
+    runs_and_one_elsewhere = [Run("page_views", v, 0, root / v / "seed-0") for v in (*found, "lstm")]
+    drawn = reproduce.draw(EXPERIMENT, runs_and_one_elsewhere, [], tmp_path / "plots")
     captions = json.loads((tmp_path / "plots" / "page_views.json").read_text())
     assert {"page_views-forecast-gru.png", "page_views-error_by_horizon.png"} <= set(captions)
+    assert drawn == [tmp_path / "plots" / name for name in captions]
     for name in captions:
         assert (tmp_path / "plots" / name).stat().st_size > (0 if "forecast" in name else 20_000)
+    assert reproduce.draw(EXPERIMENT, runs_and_one_elsewhere[2:], [], tmp_path / "plots") == []
+    assert json.loads((tmp_path / "plots" / "page_views.json").read_text()) == captions

@@ -26,6 +26,14 @@ def score(run_dirs):
     return Measured({"fit": 1 - read_json(path / "scores.json")["test"]["rmse"]}, {"a": (1.0, 2)})
 
 
+def plots(runs, records, directory):
+    """A "picture" for each run and each record of a variant that is there."""
+    found = [f"run-{variant}" for variant in runs] + [f"record-{r['variant']}" for r in records if "variant" in r]
+    for name in found:
+        (directory / name).touch()
+    return {name: f"caption of {name}" for name in found}
+
+
 EXPERIMENT = Experiment(
     name="lines",
     title="Lines",
@@ -41,7 +49,7 @@ EXPERIMENT = Experiment(
     baselines=lambda: {"nothing": Measured({"fit": 0.0}, {"a": (2.0, 2)})},
     peers=dict,
     published={},
-    plots=lambda runs, directory: {},
+    plots=plots,
     notes=(),
     smoke=lambda config: config,
     better="max",
@@ -90,7 +98,7 @@ def test_only_the_variants_asked_for_and_only_those_without_a_record(lines, tmp_
     shutil.rmtree("all")  # Another day, another machine.
     command("reproduce", "lines", "--seeds", "1")
     assert kept() == {"lines-long-seed-0", "lines-baseline-nothing", "lines-rates-short", "lines-short-seed-0"}
-    assert {path.name for path in (tmp_path / "all/lines").iterdir()} == {"short", "plots"}
+    assert {path.name for path in (tmp_path / "all/lines").iterdir()} == {"short"}
     command("tune", "lines")
     assert not (tmp_path / "all/lines/short/rate-0.1").exists()
     for name in ("reproduce", "tune"):
@@ -99,6 +107,24 @@ def test_only_the_variants_asked_for_and_only_those_without_a_record(lines, tmp_
         assert "recorded in experiments/results" in printed
         assert "this machine" not in printed
         assert "LONG" in printed
+
+
+def test_plots_are_drawn_from_records_and_those_of_earlier_days_stay(lines, tmp_path, capsys):
+    def command(*options):
+        assert cli.main(["reproduce", "lines", "--seeds", "1", "--runs", "all", *options]) == 0
+        directory = tmp_path / ("experiments" if "--record" in options else "all/lines") / "plots"
+        captions = read_json(directory / "lines.json")
+        assert all((directory / name).exists() for name in captions)
+        return list(captions)
+
+    assert command("--variants", "long", "--record") == ["run-long", "record-long"]
+    shutil.rmtree("all")
+    assert command("--unrecorded") == ["run-short", "record-short"]
+    shutil.rmtree("experiments/plots")
+    recorded = command("--unrecorded", "--record")
+    assert recorded == ["run-short", "record-long", "record-short"]
+    shutil.rmtree("all")
+    assert command("--variants", "short", "--unrecorded", "--record") == recorded
 
 
 def test_unknown_variants_are_refused_with_the_names_there_are(lines, capsys):

@@ -1,6 +1,5 @@
 """``lstm-gru reproduce``."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,35 +50,33 @@ def reproduce(argv: list[str]) -> int:
     arguments = tyro.cli(ReproduceArguments, args=argv, prog="lstm-gru reproduce")
     experiment = load_experiment(arguments.experiment)
     root = arguments.runs / "smoke" if arguments.smoke else arguments.runs
-    runs = _runs(experiment, root, arguments)
+    asked = _runs(experiment, root, arguments)
+    runs = [run for run in asked if not (arguments.unrecorded and _is_recorded(run))]
     records = []
     for record in _all_records(experiment, runs, arguments.jobs):
         records.append(record)
         if arguments.record:
             keep(record)
-    plots = root / experiment.name / "plots"
-    if not arguments.smoke:  # A smoke run has only a few of the folds that the plots show.
-        draw(experiment, runs, plots)
-    if arguments.record:
-        shutil.copytree(plots, plots_directory(), dirs_exist_ok=True)
+    plots = [] if arguments.smoke else _plots(experiment, asked, records, arguments)
     show(comparison(experiment, recorded(experiment.name)), f"{experiment.title}: recorded in experiments/results")
     _show_runs(experiment.only(arguments.variants), runs, records, arguments)
-    if plots.is_dir():
-        print("plots:", *sorted(map(str, plots.glob("*.png"))), sep="\n  ")
+    if plots:
+        print("plots:", *sorted(map(str, plots)), sep="\n  ")
     return 0
 
 
 def _runs(experiment: Experiment, root: Path, arguments: ReproduceArguments) -> list[Run]:
     """The runs that were asked for."""
-    runs = [
+    return [
         Run(experiment.name, variant, seed, directory, smoke=arguments.smoke)
         for seed in range(arguments.seeds)
         for variant in experiment.only(arguments.variants).variants
         for directory in [run_directory(root, experiment.name, variant, seed)]
     ]
-    if not arguments.unrecorded:
-        return runs
-    return [r for r in runs if not is_kept({"experiment": r.experiment, "variant": r.variant, "seed": r.seed})]
+
+
+def _is_recorded(run: Run) -> bool:
+    return is_kept({"experiment": run.experiment, "variant": run.variant, "seed": run.seed})
 
 
 def _all_records(experiment: Experiment, runs: list[Run], jobs: int) -> Iterator[Record]:
@@ -87,6 +84,13 @@ def _all_records(experiment: Experiment, runs: list[Run], jobs: int) -> Iterator
     yield from execute_all(runs, jobs)
     yield from computed_records(experiment)
     yield from chosen_records(experiment, runs)
+
+
+def _plots(experiment: Experiment, runs: list[Run], records: list[Record], arguments: ReproduceArguments) -> list[Path]:
+    """Draw what was measured now, or with ``--record`` whatever is recorded; a smoke run lacks folds for it."""
+    if arguments.record:
+        return draw(experiment, runs, recorded(experiment.name), plots_directory())
+    return draw(experiment, runs, records, arguments.runs / experiment.name / "plots")
 
 
 def _show_runs(experiment: Experiment, runs: list[Run], records: list[Record], arguments: ReproduceArguments) -> None:
