@@ -226,6 +226,7 @@ EXPERIMENT = Experiment(
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     smoke_folds=2,
+    unit="cutoff",
 )
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from lstm_gru.errors import InputError
+from lstm_gru.metrics import root_mean_square
 from lstm_gru.task import Task
 
 Scores = Mapping[str, float]
@@ -24,11 +27,12 @@ class Measured(NamedTuple):
 
     Attributes:
       scores: by name.
-      folds: for each fold the sum of squared errors and the number of points, for paired comparisons.
+      folds: for each fold, or each sentence, statistics that add up to those of all, for paired comparisons; empty
+        where there are none.
     """
 
     scores: Scores
-    folds: Mapping[str, tuple[float, int]]
+    folds: Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,9 @@ class Experiment:
       smoke: ``(config) -> config`` that takes seconds and exercises everything.
       smoke_folds: how many folds a smoke run trains.
       better: the direction of the score that ranks.
+      statistic: ``[..., K]`` sums of the folds' statistics to ``[...]`` the score that ranks.
+      unit: what `Measured.folds` holds one of, in a word.
+      versus: pairs of variants to be compared with each other.
       labels: variant to its name in tables and plots, where that is not the variant in capitals.
     """
 
@@ -78,6 +85,9 @@ class Experiment:
     smoke: Callable[[Any], Any]
     smoke_folds: int = 1
     better: Literal["min", "max"] = "min"
+    statistic: Callable[[np.ndarray], np.ndarray] = root_mean_square
+    unit: str = "fold"
+    versus: tuple[tuple[str, str], ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property

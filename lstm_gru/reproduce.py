@@ -191,7 +191,7 @@ def _badness(run_dir: Path) -> float:
 def _measured(measured: Measured) -> Record:
     return {
         "scores": {name: float(value) for name, value in measured.scores.items()},
-        "folds": {fold: list(pair) for fold, pair in measured.folds.items()},
+        "folds": {fold: list(statistics) for fold, statistics in measured.folds.items()},
     }
 
 

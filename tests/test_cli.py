@@ -12,7 +12,7 @@ import pytest
 
 from lstm_gru import cli, records, reproduce
 from lstm_gru.experiment import experiment_names, load_experiment
-from lstm_gru.report.tables import comparison, differences, rates_table
+from lstm_gru.report.tables import comparison, differences, rates_table, versus
 
 
 @pytest.fixture(autouse=True)
@@ -244,8 +244,24 @@ def test_differences_are_those_of_the_pooled_errors_with_seeds_averaged():
     table = differences(experiment, [other, *seeds])
     assert table.headings == ("RMSE less that of", "GRU")
     assert table.rows == (("ridge", "-1.000 [-1.000, -1.000]"),)  # 1 against 2 in both folds: no spread.
+    without = dict(baseline="last week", scores={"rmse": 1.0}, folds={})
+    assert differences(experiment, [without, other, *seeds]) == table
     assert differences(experiment, seeds) is None
     assert differences(experiment, [other]) is None
+
+
+def test_pairs_of_variants_are_compared_once_both_are_recorded():
+    total = lambda sums: sums[..., 0]  # noqa: E731
+    experiment = replaced(
+        load_experiment("page_views"), versus=(("gru", "rnn"), ("gru", "lstm")), statistic=total, labels={"rnn": "R"}
+    )
+    runs = [dict(variant="gru", folds={"a": [a], "b": [a + 4]}) for a in (1.0, 3.0)]
+    runs.append(dict(variant="rnn", folds={"b": [5.0], "a": [1.0]}))
+    table = versus(experiment, runs)
+    assert table.headings == ("", "less", "RMSE difference [95 % interval]")
+    assert table.rows == (("GRU", "R", "+2.000 [+2.000, +2.000]"),)
+    assert table.words == 2
+    assert versus(experiment, runs[:2]) is None
 
 
 def grid(variant, direction, **rates):

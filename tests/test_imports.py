@@ -30,7 +30,7 @@ BELOW = {
     "models": {"layers", "attention", "dropout", "cells", "config", "errors"},
     "training": {"config", "task", "errors"},
     "tasks": {"models", "decoding", "data", "losses", "metrics", "plots", "config", "task", "errors"},
-    "experiment": {"task", "errors"},
+    "experiment": {"metrics", "task", "errors"},
     "records": {"experiment", "training"},
     "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
     "tuning": {"reproduce", "records", "experiment", "training"},

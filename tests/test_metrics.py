@@ -14,6 +14,7 @@ from lstm_gru.metrics import (
     pinball,
     rmse,
     rolling_by_horizon,
+    root_mean_square,
     smape,
 )
 
@@ -95,20 +96,36 @@ def test_covered_counts_the_bounds_and_skips_missing():
 
 
 def test_paired_bootstrap_of_a_constant_ratio_has_no_spread():
-    points = np.array([10, 20, 30])
-    difference, lower, upper = paired_bootstrap(points * 4.0, points * 1.0, points)
-    assert (difference, lower, upper) == pytest.approx((1.0, 1.0, 1.0))
+    points = np.array([10.0, 20, 30])
+    first, second = np.stack([points * 4, points], -1), np.stack([points, points], -1)
+    assert paired_bootstrap(first, second, root_mean_square) == pytest.approx((1.0, 1.0, 1.0))
 
 
 def test_paired_bootstrap_interval_equals_that_of_all_resamples():
     """Three groups have 27 equally likely resamples, so that the exact interval is known."""
-    first, second, points = np.array([9.0, 1.0, 4.0]), np.array([4.0, 4.0, 4.0]), np.array([1, 1, 2])
+    first = np.array([[9.0, 1], [1, 1], [4, 2]])
+    second = np.array([[4.0, 1], [4, 1], [4, 4]])  # Other weights than the first's.
 
     def difference(groups):
-        total = lambda sums: sum(sums[g] for g in groups) / sum(points[g] for g in groups)  # noqa: E731
-        return total(first) ** 0.5 - total(second) ** 0.5
+        score = lambda sums: (sum(sums[g, 0] for g in groups) / sum(sums[g, 1] for g in groups)) ** 0.5  # noqa: E731
+        return score(first) - score(second)
 
     exact = sorted(difference(groups) for groups in itertools.product(range(3), repeat=3))
-    value, lower, upper = paired_bootstrap(first, second, points, draws=50_000)
+    value, lower, upper = paired_bootstrap(first, second, root_mean_square, draws=50_000)
     assert value == pytest.approx(difference(range(3)))
     assert (lower, upper) == pytest.approx((exact[0], exact[-1]))  # Each has a chance of 1/27 > 2.5 %.
+
+
+def test_paired_bootstrap_of_many_groups_in_parts_equals_that_of_all_at_once():
+    """As for BLEU: a thousand sentences, six counts each, the score a product of ratios of their sums."""
+    random = np.random.default_rng(0)
+    first, second = random.integers(1, 9, (2, 1001, 6)).astype(float)
+
+    def statistic(sums):
+        return np.prod(sums[..., 1:4] / sums[..., :1], axis=-1) * np.minimum(1, sums[..., 4] / sums[..., 5])
+
+    chosen = np.random.default_rng(5).integers(0, 1001, (1500, 1001))
+    expected = statistic(first[chosen].sum(1)) - statistic(second[chosen].sum(1))
+    value, lower, upper = paired_bootstrap(first, second, statistic, draws=1500, seed=5)
+    assert value == pytest.approx(statistic(first.sum(0)) - statistic(second.sum(0)))
+    assert (lower, upper) == pytest.approx(tuple(np.quantile(expected, [0.025, 0.975])))

@@ -12,7 +12,7 @@ from typing import Any
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, experiments_directory, load_experiment
 from lstm_gru.records import plots_directory, recorded, recorded_rates
-from lstm_gru.report.tables import Table, comparison, differences, rates_table
+from lstm_gru.report.tables import Table, comparison, differences, rates_table, versus
 from lstm_gru.training.files import read_json, write_text
 
 BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -110,12 +110,7 @@ def _section(experiment: Experiment) -> str:
         comparison(experiment, records, scores=tuple(experiment.scores)).markdown(),
         "\n".join(f"- {note}" for note in experiment.notes),
     ]
-    if table := differences(experiment, records):
-        parts += [
-            "Paired differences, with 95 % bootstrap intervals over the folds; a variant's squared errors are averaged "
-            "over its seeds first. An interval without 0 is a difference that does not hang on single folds.",
-            table.markdown(),
-        ]
+    parts += _comparisons(experiment, records)
     if table := rates_table(experiment, recorded_rates(experiment.name)):
         parts += [
             f"Learning rates, chosen on validation with seed 0 (`lstm-gru tune {experiment.name}`):",
@@ -123,6 +118,19 @@ def _section(experiment: Experiment) -> str:
         ]
     parts += [f"![{caption}](plots/{name})" for name, caption in plot_captions(experiment.name).items()]
     return "\n\n".join([*parts, _made_with(records)])
+
+
+def _comparisons(experiment: Experiment, records: list[Mapping[str, Any]]) -> list[str]:
+    tables = [table for table in (differences(experiment, records), versus(experiment, records)) if table]
+    if not tables:
+        return []
+    unit = experiment.unit
+    text = (
+        f"Paired differences, with 95 % bootstrap intervals over the {unit}s; a variant's statistics in each {unit} "
+        "are averaged over its seeds first. An interval without 0 is a difference that does not hang on single "
+        f"{unit}s."
+    )
+    return [text, *(table.markdown() for table in tables)]
 
 
 def plot_captions(experiment: str) -> dict[str, str]:

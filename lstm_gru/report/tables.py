@@ -66,7 +66,7 @@ def comparison(
     ]
     rows += [(f"{r['peer']}, run here", *_numbers(r["scores"], names), *nothing) for r in records if "peer" in r]
     for variant, label in variant_labels(experiment, records).items():
-        rows.append((label, *_variant_cells([r for r in records if r.get("variant") == variant], names, seeds)))
+        rows.append((label, *_variant_cells(_seeds_of(variant, records), names, seeds)))
     headings = ("", *(experiment.scores[name] for name in names), "parameters", "minutes a seed", "seeds")
     return Table(headings, tuple(rows))
 
@@ -80,28 +80,43 @@ def variant_labels(experiment: Experiment, records: Iterable[Mapping[str, Any]])
 
 
 def differences(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
-    """Return the variants' RMSE less that of each baseline and peer, with paired bootstrap intervals over folds.
+    """Return the variants' score less that of each baseline and peer, with paired bootstrap intervals over folds.
 
-    A variant's squared errors are averaged over its seeds in each fold first.
+    A variant's statistics are averaged over its seeds in each fold first. What has no folds is left out.
 
     Returns:
       None without a variant or without anything to compare it with.
     """
-    records = list(records)
+    records = [record for record in records if record["folds"]]
     against = _worst_first(experiment, (r for r in records if "baseline" in r or "peer" in r))
-    measured = {
-        label: [r for r in records if r.get("variant") == variant]
-        for variant, label in variant_labels(experiment, records).items()
-    }
+    labels = variant_labels(experiment, records)
+    measured = {label: _seeds_of(variant, records) for variant, label in labels.items()}
     measured = {label: runs for label, runs in measured.items() if runs}
     if not against or not measured:
         return None
     rows = [
-        (name, *(_difference(runs, other) for runs in measured.values()))
+        (
+            other.get("baseline") or other["peer"],
+            *(_difference(experiment, runs, [other]) for runs in measured.values()),
+        )
         for other in against
-        for name in [other.get("baseline") or other["peer"]]
     ]
-    return Table(("RMSE less that of", *measured), tuple(rows))
+    return Table((f"{experiment.scores[experiment.ranking]} less that of", *measured), tuple(rows))
+
+
+def versus(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
+    """Return the differences between variants that the experiment compares directly, as `differences` does.
+
+    Returns:
+      None where no pair is recorded.
+    """
+    records = [record for record in records if record["folds"]]
+    pairs = [(pair, [_seeds_of(variant, records) for variant in pair]) for pair in experiment.versus]
+    rows = [
+        (*map(experiment.label, pair), _difference(experiment, *measured)) for pair, measured in pairs if all(measured)
+    ]
+    heading = f"{experiment.scores[experiment.ranking]} difference [95 % interval]"
+    return Table(("", "less", heading), tuple(rows), words=2) if rows else None
 
 
 def rates_table(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
@@ -129,13 +144,16 @@ def _rate_cells(record: Mapping[str, Any], rates: Sequence[str]) -> list[str]:
     return [cells.get(rate, MISSING) for rate in rates]
 
 
-def _difference(runs: list[Mapping[str, Any]], other: Mapping[str, Any]) -> str:
-    folds = list(other["folds"])
-    points = np.array([other["folds"][fold][1] for fold in folds])
-    theirs = np.array([other["folds"][fold][0] for fold in folds])
-    ours = np.mean([[run["folds"][fold][0] for fold in folds] for run in runs], axis=0)
-    value, lower, upper = paired_bootstrap(ours, theirs, points)
+def _difference(experiment: Experiment, first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> str:
+    """The score of some runs, which are seeds of one variant, less that of others."""
+    folds = list(second[0]["folds"])
+    means = (np.mean([[run["folds"][fold] for fold in folds] for run in runs], axis=0) for runs in (first, second))
+    value, lower, upper = paired_bootstrap(*means, experiment.statistic)
     return f"{value:+.3f} [{lower:+.3f}, {upper:+.3f}]"
+
+
+def _seeds_of(variant: str, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [record for record in records if record.get("variant") == variant]
 
 
 def _variant_cells(records: list[Mapping[str, Any]], names: Sequence[str], seeds: int | None) -> tuple[str, ...]:

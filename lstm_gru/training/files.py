@@ -4,11 +4,14 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lstm_gru.errors import InputError
+
+NUMBERS = re.compile(r"\[\n([\d\s.,eE+-]+)\]")  # A list of them; in a string a line's end would be escaped.
 
 
 def read_json(path: Path) -> Any:
@@ -35,8 +38,9 @@ def finite_or_none(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that the path holds either the old or the whole new file."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Write JSON, a list of numbers on one line, so that the path holds either the old or the whole new file."""
+    text = json.dumps(value, indent=2, allow_nan=False)
+    write_text(path, NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,25 @@
+"""JSON as it stands in files."""
+
+import json
+
+from lstm_gru.training.files import write_json
+
+
+def test_a_list_of_numbers_is_one_line_and_nothing_else_changes(tmp_path):
+    others = {
+        "text": "[ 1,  2 ]",
+        "lines": "[\n1,  2]",
+        "words": ["a", 1],
+        "truths": [True, 1],
+        "nothing": [None, 1],
+        "empty": [],
+        "x": 1.5,
+    }
+    write_json(tmp_path / "others.json", others)
+    assert (tmp_path / "others.json").read_text() == json.dumps(others, indent=2) + "\n"
+    numbers = {"folds": {"a": [1.5, -2e-09, 3]}, "rows": [[1, 2], [3]]}
+    write_json(tmp_path / "numbers.json", numbers)
+    written = (tmp_path / "numbers.json").read_text()
+    assert json.loads(written) == numbers
+    assert '\n    "a": [1.5, -2e-09, 3]\n' in written
+    assert "\n    [1, 2],\n    [3]\n" in written
