@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -29,10 +29,12 @@ class Measured(NamedTuple):
       scores: by name.
       folds: for each fold, or each sentence, statistics that add up to those of all, for paired comparisons; empty
         where there are none.
+      signatures: how a score was computed, by its name, as sacreBLEU says it.
     """
 
     scores: Scores
     folds: Mapping[str, Sequence[float]]
+    signatures: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

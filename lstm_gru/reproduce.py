@@ -189,9 +189,11 @@ def _badness(run_dir: Path) -> float:
 
 
 def _measured(measured: Measured) -> Record:
+    signatures = {"signatures": dict(measured.signatures)} if measured.signatures else {}
     return {
         "scores": {name: float(value) for name, value in measured.scores.items()},
         "folds": {fold: list(statistics) for fold, statistics in measured.folds.items()},
+        **signatures,
     }
 
 

@@ -1,4 +1,4 @@
-"""Runs and their records, with an experiment of seconds that has one fold and a score of which more is better."""
+"""Runs and their records, with an experiment of seconds: one fold, and a score of which more is better."""
 
 import shutil
 import sys
@@ -11,6 +11,7 @@ from tiny import line, settings
 from lstm_gru import cli, experiment, records, reproduce
 from lstm_gru.config import TrainConfig
 from lstm_gru.experiment import Experiment, Measured
+from lstm_gru.report import documents
 from lstm_gru.reproduce import Run
 from lstm_gru.training.files import read_json, write_json
 from lstm_gru.tuning import choose_rates
@@ -23,7 +24,8 @@ class LineConfig:
 
 def score(run_dirs):
     path = next(iter(run_dirs.values()))
-    return Measured({"fit": 1 - read_json(path / "scores.json")["test"]["rmse"]}, {"a": (1.0, 2)})
+    fit = 1 - read_json(path / "scores.json")["test"]["rmse"]
+    return Measured({"fit": fit}, {"a": (1.0, 2)}, {"fit": "1 - rmse|version:1"})
 
 
 def plots(runs, records, directory):
@@ -79,6 +81,7 @@ def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines,
     assert {path.name for path in (tmp_path / "lines/long").iterdir()} == {"seed-0", "rate-0.1"}
     own = read_json(tmp_path / "lines/long/seed-0/record.json")
     assert own["config"]["train"]["learning_rate"] == lines.config("long").train.learning_rate
+
     assert record["variant"] == "long"
     assert list(record["rates"]) == ["0.05", "0.1"]
     assert record["rates"]["0.05"] == own["selected_by"] != record["rates"]["0.1"]
@@ -148,3 +151,12 @@ def test_a_choice_on_validation_needs_all_variants_and_several_folds(lines, tmp_
     assert list(reproduce.chosen_records(lines, runs(1, "short", "long"))) == []
     [record] = reproduce.chosen_records(lines, runs(2, "short", "long"))
     assert record["choices"] == {"fold-0": "long", "fold-1": "long"}
+
+
+def test_signatures_are_kept_and_each_is_said_once(lines):
+    for number, signatures in enumerate(({"fit": "b|1"}, {"fit": "a|2"}, {"fit": "b|1"}, {})):
+        measured = reproduce._measured(Measured({"fit": 0.5}, {"a": (1.0, 2)}, signatures))
+        assert measured.get("signatures", {}) == signatures
+        made = dict(versions={}, commit="c", cores=2, platform="p", python="3")
+        records.keep({**measured, "experiment": "lines", "baseline": str(number), "made_with": made})
+    assert documents.results().count("Computed as: `fit`: b|1; `fit`: a|2\n") == 1

@@ -108,6 +108,7 @@ def _section(experiment: Experiment) -> str:
         f"Data: {experiment.data}. Reproduces: {experiment.reproduces}.",
         f"Command: `lstm-gru reproduce {experiment.name} --seeds {_seeds(records)} --record`",
         comparison(experiment, records, scores=tuple(experiment.scores)).markdown(),
+        *_signatures(records),
         "\n".join(f"- {note}" for note in experiment.notes),
     ]
     parts += _comparisons(experiment, records)
@@ -118,6 +119,12 @@ def _section(experiment: Experiment) -> str:
         ]
     parts += [f"![{caption}](plots/{name})" for name, caption in plot_captions(experiment.name).items()]
     return "\n\n".join([*parts, _made_with(records)])
+
+
+def _signatures(records: list[Mapping[str, Any]]) -> list[str]:
+    """How the scores were computed, each way once."""
+    found = [f"`{score}`: {how}" for record in records for score, how in record.get("signatures", {}).items()]
+    return ["Computed as: " + "; ".join(dict.fromkeys(found))] if found else []
 
 
 def _comparisons(experiment: Experiment, records: list[Mapping[str, Any]]) -> list[str]:
