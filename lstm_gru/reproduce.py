@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import statistics
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -23,6 +23,7 @@ from lstm_gru.task import Task
 from lstm_gru.training.files import read_json, write_json
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest
+from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.training.stopping import stop_request
 
 RECORD = "record.json"  # Written last: its presence means that all folds of the run are finished.
@@ -102,12 +103,20 @@ def execute(run: Run) -> Record:
         "selected_by": statistics.mean(scores["selected_by"]["value"] for scores in done.values()),
         "parameters": done[first]["parameters"],
         "minutes": sum(scores["seconds"] for scores in done.values()) / 60,
+        **_curve(directories),
         "command": f"lstm-gru train {run.experiment} --variant {run.variant} --seed {run.seed}",
         "config": asdict(config),
         "made_with": read_json(directories[first] / "manifest.json"),
     }
     write_json(run.directory / RECORD, record)
     return record
+
+
+def _curve(directories: Mapping[str, Path]) -> Record:
+    """The evaluations of a run with one fold, so that its learning curve can be drawn from the record alone."""
+    if len(directories) > 1:
+        return {}
+    return {"curve": [line for directory in directories.values() for line in valid_lines(directory)]}
 
 
 def reread(directory: Path) -> tuple[Run, Record]:
