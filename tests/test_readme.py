@@ -14,7 +14,7 @@ from faults import FAULTS
 from lstm_gru import cli
 from lstm_gru.config import flatten
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import load_experiment
+from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.records import best_rate, record_path, recorded, recorded_rates, results_directory
 from lstm_gru.report.documents import (
     BLOCK,
@@ -29,6 +29,8 @@ from lstm_gru.report.documents import (
 )
 
 TEXT = readme_path().read_text(encoding="utf-8")
+RECORDED = [name for name in experiment_names() if recorded(name) or recorded_rates(name)]
+of_every_experiment = pytest.mark.parametrize("name", RECORDED)
 
 
 def test_tables_are_those_of_the_recorded_results():
@@ -69,30 +71,31 @@ def test_every_record_is_complete_and_in_its_place(path):
     assert experiment.ranking in record["scores"]
 
 
-def test_every_variant_has_the_learning_rate_that_was_best_on_validation():
-    experiment = load_experiment("page_views")
-    for record in recorded_rates("page_views"):
+@of_every_experiment
+def test_every_variant_has_the_learning_rate_that_was_best_on_validation(name):
+    experiment = load_experiment(name)
+    for record in recorded_rates(name):
         assert experiment.config(record["variant"]).train.learning_rate == float(best_rate(record))
 
 
-def test_recorded_runs_have_the_configuration_of_their_variant():
+@of_every_experiment
+def test_recorded_runs_have_the_configuration_of_their_variant(name):
     """A field that is newer than a record must have its default, which is what the record was made with."""
-    experiment = load_experiment("page_views")
-    for record in recorded("page_views"):
+    experiment = load_experiment(name)
+    for record in recorded(name):
         if "config" in record:
             config = experiment.config(record["variant"])
             now = dict(flatten(asdict(replace(config, train=replace(config.train, seed=record["seed"])))))
             then = dict(flatten(record["config"]))
             assert then.items() <= now.items()
             default = dict(flatten(asdict(type(config)())))
-            assert all(now[name] == default[name] for name in now.keys() - then.keys())
+            assert all(now[field] == default[field] for field in now.keys() - then.keys())
 
 
-def test_recorded_plots_are_there():
-    captions = plot_captions("page_views")
-    assert captions
-    for name in captions:
-        assert (results_path().parent / "plots" / name).stat().st_size > 10_000
+@of_every_experiment
+def test_recorded_plots_are_there(name):
+    for file in plot_captions(name):
+        assert (results_path().parent / "plots" / file).stat().st_size > 10_000
 
 
 def test_every_variant_has_at_least_three_recorded_seeds():
