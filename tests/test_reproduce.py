@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +14,7 @@ from lstm_gru.experiment import Experiment, Measured
 from lstm_gru.report import documents
 from lstm_gru.reproduce import Run
 from lstm_gru.training.files import read_json, write_json
+from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.tuning import choose_rates
 
 
@@ -24,8 +25,7 @@ class LineConfig:
 
 def score(run_dirs):
     path = next(iter(run_dirs.values()))
-    fit = 1 - read_json(path / "scores.json")["test"]["rmse"]
-    return Measured({"fit": fit}, {"a": (1.0, 2)}, {"fit": "1 - rmse|version:1"})
+    return Measured({"fit": 1 - read_json(path / "scores.json")["test"]["rmse"]}, {"a": (1.0, 2)})
 
 
 def plots(runs, records, directory):
@@ -81,7 +81,6 @@ def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines,
     assert {path.name for path in (tmp_path / "lines/long").iterdir()} == {"seed-0", "rate-0.1"}
     own = read_json(tmp_path / "lines/long/seed-0/record.json")
     assert own["config"]["train"]["learning_rate"] == lines.config("long").train.learning_rate
-
     assert record["variant"] == "long"
     assert list(record["rates"]) == ["0.05", "0.1"]
     assert record["rates"]["0.05"] == own["selected_by"] != record["rates"]["0.1"]
@@ -151,6 +150,30 @@ def test_a_choice_on_validation_needs_all_variants_and_several_folds(lines, tmp_
     assert list(reproduce.chosen_records(lines, runs(1, "short", "long"))) == []
     [record] = reproduce.chosen_records(lines, runs(2, "short", "long"))
     assert record["choices"] == {"fold-0": "long", "fold-1": "long"}
+
+
+def test_the_learning_curve_of_one_fold_is_in_the_record(lines, tmp_path, monkeypatch):
+    run = Run("lines", "short", 0, tmp_path / "one", plain=True)
+    record = reproduce.execute(run)
+    assert record["curve"] == valid_lines(tmp_path / "one") == read_json(tmp_path / "one/record.json")["curve"]
+    assert [set(point) for point in record["curve"]] == [{"step", "valid_rmse", "seconds"}] * 2
+    two = replace(lines, folds=lambda config, names: {fold: line() for fold in "ab"})
+    monkeypatch.setattr(reproduce, "load_experiment", lambda name: two)
+    assert "curve" not in reproduce.execute(Run("lines", "short", 0, tmp_path / "two", plain=True))
+
+
+def test_commands_that_reproduce_name_the_variants_where_seeds_differ(lines):
+    def said(**counts):
+        seeds = [dict(variant=v, seed=seed) for v, count in counts.items() for seed in range(count)]
+        return documents._commands(lines, [dict(baseline="nothing"), *seeds])
+
+    assert said() == "Command: `lstm-gru reproduce lines --seeds 1 --record`"
+    assert said(short=2, long=2) == "Command: `lstm-gru reproduce lines --seeds 2 --record`"
+    assert said(short=1, long=2) == (
+        "Commands: `lstm-gru reproduce lines --seeds 2 --record --variants long`, "
+        "`lstm-gru reproduce lines --seeds 1 --record --variants short`"
+    )
+    assert said(short=3) == "Command: `lstm-gru reproduce lines --seeds 3 --record --variants short`"
 
 
 def test_signatures_are_kept_and_each_is_said_once(lines):

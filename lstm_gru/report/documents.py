@@ -106,7 +106,7 @@ def _section(experiment: Experiment) -> str:
     parts = [
         f"## {experiment.name}: {experiment.title}",
         f"Data: {experiment.data}. Reproduces: {experiment.reproduces}.",
-        f"Command: `lstm-gru reproduce {experiment.name} --seeds {_seeds(records)} --record`",
+        _commands(experiment, records),
         comparison(experiment, records, scores=tuple(experiment.scores)).markdown(),
         *_signatures(records),
         "\n".join(f"- {note}" for note in experiment.notes),
@@ -145,8 +145,18 @@ def plot_captions(experiment: str) -> dict[str, str]:
     return read_json(plots_directory() / f"{experiment}.json") or {}
 
 
-def _seeds(records: list[Mapping[str, Any]]) -> int:
-    return max((record["seed"] + 1 for record in records if "seed" in record), default=1)
+def _commands(experiment: Experiment, records: list[Mapping[str, Any]]) -> str:
+    """The commands that measure what is recorded: one for the variants that have as many seeds."""
+    by_seeds: dict[int, list[str]] = {}
+    for variant in experiment.variants:
+        seeds = max((record["seed"] + 1 for record in records if record.get("variant") == variant), default=0)
+        by_seeds.setdefault(seeds, []).append(variant)
+    commands, alike = [], len(by_seeds) == 1
+    for seeds, variants in sorted(by_seeds.items(), reverse=True):
+        if seeds or alike:
+            chosen = "" if alike else f" --variants {' '.join(variants)}"
+            commands.append(f"`lstm-gru reproduce {experiment.name} --seeds {seeds or 1} --record{chosen}`")
+    return f"Command{'s' if len(commands) > 1 else ''}: {', '.join(commands)}"
 
 
 def _made_with(records: list[Mapping[str, Any]]) -> str:
