@@ -45,7 +45,7 @@ ONLY_IN = {
     "orbax": {"training/checkpoint.py"},
     "optax": {"training/loop.py", "training/optimizer.py", "losses.py"},
     "tyro": {"commands", "config.py"},
-    "matplotlib": {"plots.py"},
+    "matplotlib": {"plots"},
     "sentencepiece": {"data/subwords.py"},
     "rich": {"commands/terminal.py", "training/progress.py", "report/tables.py"},
 }

@@ -1,0 +1,14 @@
+"""Pictures from plain NumPy arrays, written as PNG files.
+
+Figures are built as objects, without pyplot, so that nothing is shared between two calls; with one version of
+matplotlib, equal data give equal bytes. What was trained has a colour of Okabe & Ito (2008), which
+colour-blind readers can tell apart; everything else is grey.
+
+One file a family of pictures, upon `style` (the common dress), `labels` (where names stand) and `checks` (refusals).
+"""
+
+from lstm_gru.plots.attention import alignment
+from lstm_gru.plots.comparisons import learning_curves, score_by_length
+from lstm_gru.plots.forecasts import Curve, error_by_horizon, forecast_fan
+
+__all__ = ["Curve", "alignment", "error_by_horizon", "forecast_fan", "learning_curves", "score_by_length"]

@@ -1,0 +1,25 @@
+"""Refusals that several pictures share; each names the argument."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def require_length(name: str, values: np.ndarray, other: str, expected: np.ndarray) -> None:
+    """Refuse values of another shape than the other argument, and an empty other argument."""
+    if len(expected) == 0:
+        raise ValueError(f"{other}: empty, expected at least one")
+    if np.shape(values) != np.shape(expected):
+        raise ValueError(f"{name}: shape {np.shape(values)}, expected {np.shape(expected)} as {other}")
+
+
+def require_any(curves: Mapping[str, object]) -> None:
+    """Refuse a picture without a curve."""
+    if not curves:
+        raise ValueError("curves: empty, expected at least one")
+
+
+def require_a_value(name: str, values: np.ndarray) -> None:
+    """Refuse a curve of which nothing would be seen."""
+    if np.all(np.isnan(values)):
+        raise ValueError(f"{name}: nothing but NaN, expected at least one value")
