@@ -5,7 +5,9 @@ import pytest
 from pictures import attention, drawn, ticks
 
 from lstm_gru.plots import alignment
+from lstm_gru.plots.attention import MARGIN
 from lstm_gru.plots.labels import text_box
+from lstm_gru.plots.style import DPI
 
 ODD = ("東京", "$x^2$", "a_b$", "\\frac{", "<0xE2>", "", "a\nb", "\udce2", "\U0010fffd")
 SIZES = [(1, 1), (5, 5), (16, 14), (3, 60), (60, 60)]
@@ -13,7 +15,10 @@ SIZES = [(1, 1), (5, 5), (16, 14), (3, 60), (60, 60)]
 
 def square(trg, src):
     weights = np.random.default_rng(0).uniform(size=(trg, src))
-    return attention(weights=weights, src=[f"Wort{n}" for n in range(src)], trg=[f"word{n}" for n in range(trg)])
+    title = "A title longer than small matrices are wide"
+    return attention(
+        title=title, weights=weights, src=[f"Wort{n}" for n in range(src)], trg=[f"word{n}" for n in range(trg)]
+    )
 
 
 def test_rows_are_target_words_from_the_top_and_columns_source_words(tmp_path):
@@ -44,10 +49,11 @@ def test_cells_are_square_and_nothing_is_cut_off_or_covered(trg, src, tmp_path):
     assert matrix.bbox.height / trg > 20  # pixels
     renderer = figure.canvas.get_renderer()
     boxes = [axes.get_tightbbox(renderer) for axes in figure.axes] + [text_box(figure.texts[0])]
+    margin = 0.98 * MARGIN * DPI
     for box in boxes:
-        assert min(box.x0, box.y0) > 0
-        assert box.x1 < figure.bbox.width
-        assert box.y1 < figure.bbox.height
+        assert min(box.x0, box.y0) > margin
+        assert box.x1 < figure.bbox.width - margin
+        assert box.y1 < figure.bbox.height - margin
     assert boxes[2].y0 > max(boxes[0].y1, boxes[1].y1)  # the title is above all
     assert bar.bbox.x0 > matrix.bbox.x1
     words = [text_box(text) for text in matrix.yaxis.get_ticklabels()]

@@ -86,9 +86,10 @@ def test_samples_stand_before_their_names(tmp_path):
         blank = (
             box.width - renderer.get_text_width_height_descent(text.get_text().strip(), text._fontproperties, False)[0]
         )
-        (left, height), (right, _) = figure.axes[0].transAxes.transform(sample.get_xydata()[[0, -1]])
+        (left, height), (right, _) = sample.get_transform().transform(sample.get_xydata()[[0, -1]])
         assert box.x0 - 1 <= left < right < box.x0 + blank
         assert box.y0 < height < box.y1
+        assert sample.get_markevery() == [1]
 
 
 def test_the_first_strokes_are_the_same_for_every_count():
