@@ -21,6 +21,8 @@ from lstm_gru.task import Task
 Scores = Mapping[str, float]
 FinishedRuns = Mapping[str, Mapping[int, Mapping[str, Path]]]  # {variant: {seed: {fold: run directory}}}
 
+SEEDS = 3
+
 
 class Measured(NamedTuple):
     """What a finished run, or a forecast that needs no training, scored.
@@ -66,6 +68,9 @@ class Experiment:
       unit: what `Measured.folds` holds one of, in a word.
       versus: pairs of variants to be compared with each other.
       labels: variant to its name in tables and plots, where that is not the variant in capitals.
+      seeds: variant to how many seeds `lstm-gru reproduce` trains unless asked for others, where that is not 3.
+      decimals: of the scores in tables.
+      trial: ``(config) -> config`` that the learning-rate grid trains, shorter where a whole run takes long.
     """
 
     name: str
@@ -91,6 +96,13 @@ class Experiment:
     unit: str = "fold"
     versus: tuple[tuple[str, str], ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    decimals: int = 3
+    trial: Callable[[Any], Any] = lambda config: config
+
+    def seeds_of(self, variant: str) -> int:
+        """Return how many seeds of a variant `lstm-gru reproduce` trains unless asked for others."""
+        return self.seeds.get(variant, SEEDS)
 
     @property
     def ranking(self) -> str:

@@ -37,3 +37,25 @@ def pinball(prediction: jax.Array, target: jax.Array, weight: jax.Array, level: 
     """
     error = target - prediction
     return jnp.sum(weight * jnp.maximum(level * error, (level - 1) * error)), jnp.sum(weight)
+
+
+def cross_entropy(
+    logits: jax.Array, target: jax.Array, weight: jax.Array, smoothing: float = 0.0
+) -> tuple[jax.Array, jax.Array]:
+    """Return the weighted sum of the cross-entropy in nats with smoothed labels, and the sum of weights.
+
+    Equation: ``- (1 - ε) log p(y) - ε/V Σ_v log p(v)`` with ``p = softmax(logits)``; with ε = 0 the negative
+    log-likelihood. Source: Szegedy et al. 2016, section 7.
+
+    Args:
+      logits: ``[..., V]``.
+      target: int ``[...]``, the right classes.
+      weight: ``[...]``, 0 where nothing is predicted.
+      smoothing: ε, at least 0 and below 1.
+    """
+    log_normaliser = jax.nn.logsumexp(logits, axis=-1)
+    right = jnp.take_along_axis(logits, target[..., None], axis=-1)[..., 0]
+    loss = log_normaliser - (1 - smoothing) * right
+    if smoothing:
+        loss -= smoothing * logits.mean(axis=-1)
+    return jnp.sum(jnp.where(weight > 0, weight * loss, 0)), jnp.sum(weight)

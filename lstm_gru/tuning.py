@@ -14,16 +14,17 @@ from lstm_gru.training.manifest import manifest
 def rate_runs(experiment: Experiment, root: Path) -> dict[str, dict[float, Run]]:
     """Return the runs of the learning-rate grids: every variant at every rate with seed 0.
 
-    A run is a pure function of its configuration: the one at a variant's own rate is that of seed 0, in its directory.
+    A run is a pure function of its configuration: if trials are whole runs, the one at a variant's own rate is that of
+    seed 0, in its directory.
     """
     grid: dict[str, dict[float, Run]] = {}
     for variant, config in experiment.variants.items():
         grid[variant] = {}
         for rate in experiment.learning_rates:
             directory = run_directory(root, experiment.name, variant, 0)
-            if rate != config.train.learning_rate:
+            tried = experiment.trial(replace(config, train=replace(config.train, learning_rate=rate)))
+            if tried != config:
                 directory = directory.with_name(f"rate-{rate:g}")
-            tried = replace(config, train=replace(config.train, learning_rate=rate))
             grid[variant][rate] = Run(experiment.name, variant, 0, directory, tried)
     return grid
 

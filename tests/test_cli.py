@@ -211,7 +211,7 @@ def test_table_keeps_trivial_published_and_measured_apart():
     ]
     point = {name: value for name, value in scores.items() if "coverage" not in name}
     others = [dict(baseline="ridge", scores=point), dict(peer="Prophet 9", scores=scores)]
-    table = comparison(experiment, [*runs, *others], seeds=3)
+    table = comparison(experiment, [*runs, *others], seeds={"gru": 3, "lstm": 3, "rnn": 3})
     rows = {row[0]: row[1:] for row in table.rows}
     assert next(iter(rows)) == "ridge (trivial)"
     assert rows["ridge (trivial)"][:4] == ("0.500", "0.250", "1.000", "–")

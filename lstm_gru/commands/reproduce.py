@@ -24,8 +24,8 @@ class ReproduceArguments:
     """One of `lstm-gru list`."""
     variants: Variants = ()
     """Which of the experiment's variants; all when not given."""
-    seeds: int = 3
-    """How many seeds: 0, 1, ... up to this number."""
+    seeds: int | None = None
+    """How many seeds of each variant: 0, 1, ... up to this number; as many as the experiment says when not given."""
     jobs: int = 1
     """Runs side by side, each in a process pinned to one core."""
     smoke: bool = False
@@ -39,7 +39,8 @@ class ReproduceArguments:
 
     def __post_init__(self) -> None:
         """Check every range."""
-        require(self, "seeds", low=1)
+        if self.seeds is not None:
+            require(self, "seeds", low=1)
         require(self, "jobs", low=1)
         if self.smoke and self.record:
             raise InputError("--record and --smoke exclude each other: numbers of a smoke run mean nothing")
@@ -66,13 +67,20 @@ def reproduce(argv: list[str]) -> int:
 
 
 def _runs(experiment: Experiment, root: Path, arguments: ReproduceArguments) -> list[Run]:
-    """The runs that were asked for."""
+    """The runs that were asked for, those of a seed together."""
+    wanted = _seeds(experiment, arguments)
     return [
         Run(experiment.name, variant, seed, directory, smoke=arguments.smoke)
-        for seed in range(arguments.seeds)
-        for variant in experiment.only(arguments.variants).variants
+        for seed in range(max(wanted.values()))
+        for variant in wanted
+        if seed < wanted[variant]
         for directory in [run_directory(root, experiment.name, variant, seed)]
     ]
+
+
+def _seeds(experiment: Experiment, arguments: ReproduceArguments) -> dict[str, int]:
+    variants = experiment.only(arguments.variants).variants
+    return {variant: arguments.seeds or experiment.seeds_of(variant) for variant in variants}
 
 
 def _is_recorded(run: Run) -> bool:
@@ -98,6 +106,6 @@ def _show_runs(experiment: Experiment, runs: list[Run], records: list[Record], a
         print(f"{experiment.name}: nothing left to train, every run has a record")
         return
     suffix = " (smoke run: the numbers mean nothing)" if arguments.smoke else ""
-    seeds = None if arguments.unrecorded else arguments.seeds
+    seeds = None if arguments.unrecorded else _seeds(experiment, arguments)
     show(comparison(experiment, records, seeds), f"{experiment.title}: this machine{suffix}")
     print("runs:", *(str(run.directory) for run in runs), sep="\n  ")

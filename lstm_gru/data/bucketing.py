@@ -188,6 +188,34 @@ def ordered_batches(src_ids: Ids, *, rows: int, boundaries: Sequence[int]) -> It
             yield SourceBatch(chunk, *_padded([src_ids[i] for i in chunk], size, width))
 
 
+def pair_batches(
+    src_ids: Ids, trg_ids: Ids, *, rows: int, boundaries: Sequence[int]
+) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Yield all pairs from the shortest to the longest, each once, with the line each belongs to.
+
+    Args:
+      src_ids: source sentences without marks.
+      trg_ids: target sentences without marks, as many.
+      rows: B, for widths up to the last boundary; see `ordered_batches`.
+      boundaries: widths of the batches, ascending.
+
+    Yields:
+      The lines, and a batch as those of `TokenBatches`, in which further rows have length 0.
+
+    Raises:
+      InputError: when the boundaries do not ascend from 1 or more.
+
+    Example:
+      >>> [(lines.tolist(), batch["trg_out"].shape) for lines, batch in pair_batches(
+      ...     [[4, 5], [6]], [[7], [8]], rows=1, boundaries=(2,))]
+      [([0], (1, 2)), ([1], (1, 2))]
+    """
+    for lines, filler, _ in ordered_batches(
+        [range(width) for width in _widths(src_ids, trg_ids)], rows=rows, boundaries=boundaries
+    ):
+        yield lines, _pairs([src_ids[i] for i in lines], [trg_ids[i] for i in lines], *filler.shape)
+
+
 def _widths(src_ids: Ids, trg_ids: Ids) -> np.ndarray:
     return np.array([max(len(src), len(trg) + 1) for src, trg in zip(src_ids, trg_ids, strict=True)], int)
 
@@ -198,12 +226,14 @@ def _check_ascending(boundaries: Sequence[int]) -> None:
 
 
 def _bucket(src_ids: list[Sequence[int]], trg_ids: list[Sequence[int]], width: int, rows: int) -> _Bucket:
-    pairs = len(src_ids)
-    src, src_lengths = _padded(src_ids, pairs + 1, width)
-    trg_in, trg_lengths = _padded([[BOS, *ids] for ids in trg_ids], pairs + 1, width)
-    trg_out, _ = _padded([[*ids, EOS] for ids in trg_ids], pairs + 1, width)
-    arrays = {"src": src, "src_lengths": src_lengths, "trg_in": trg_in, "trg_out": trg_out, "trg_lengths": trg_lengths}
-    return _Bucket(rows, pairs, arrays)
+    return _Bucket(rows, len(src_ids), _pairs(src_ids, trg_ids, len(src_ids) + 1, width))
+
+
+def _pairs(src_ids: list[Sequence[int]], trg_ids: list[Sequence[int]], rows: int, width: int) -> Batch:
+    src, src_lengths = _padded(src_ids, rows, width)
+    trg_in, trg_lengths = _padded([[BOS, *ids] for ids in trg_ids], rows, width)
+    trg_out, _ = _padded([[*ids, EOS] for ids in trg_ids], rows, width)
+    return {"src": src, "src_lengths": src_lengths, "trg_in": trg_in, "trg_out": trg_out, "trg_lengths": trg_lengths}
 
 
 def _padded(sequences: list[Sequence[int]], rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:

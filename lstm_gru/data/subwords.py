@@ -82,6 +82,11 @@ class Tokenizer:
         """
         return self._processor.encode([normalise(text) for text in texts])
 
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Return what each subword looks like, with a hyphen before one that continues a word: ``Hund -e``."""
+        written = (self._processor.id_to_piece(int(i)) for i in ids)
+        return [piece[1:] if piece.startswith("\u2581") else f"-{piece}" for piece in written]
+
     def decode(self, ids: Sequence[Sequence[int] | np.ndarray]) -> list[str]:
         """Return the text of each row of ids: one line, normalised; ``PAD, BOS, EOS`` leave no trace.
 

@@ -12,7 +12,7 @@ from typing import Any
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, experiments_directory, load_experiment
 from lstm_gru.records import plots_directory, recorded, recorded_rates
-from lstm_gru.report.tables import Table, comparison, differences, rates_table, versus
+from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, versus
 from lstm_gru.training.files import read_json, write_text
 
 BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -43,6 +43,11 @@ def checkpoint_cost_record() -> Path:
     return experiments_directory() / "checkpoint_cost.json"
 
 
+def translation_speed_record() -> Path:
+    """Return the file of what ``scripts/translation_speed`` recorded."""
+    return experiments_directory() / "translation_speed.json"
+
+
 def with_tables(text: str) -> str:
     """Return a text whose table blocks are made anew from the recorded results.
 
@@ -60,7 +65,7 @@ def results() -> str:
     """Return the text of ``experiments/RESULTS.md``."""
     parts = ["# Results", "Made by `lstm-gru report` from the JSON files in `results/`; not edited by hand."]
     parts += [_section(load_experiment(name)) for name in experiment_names()]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *_translation_speed()]) + "\n"
 
 
 def faults() -> str:
@@ -119,6 +124,29 @@ def _section(experiment: Experiment) -> str:
         ]
     parts += [f"![{caption}](plots/{name})" for name, caption in plot_captions(experiment.name).items()]
     return "\n\n".join([*parts, _made_with(records)])
+
+
+def _translation_speed() -> list[str]:
+    record = read_json(translation_speed_record())
+    if record is None:
+        return []
+    experiment, columns = load_experiment("multi30k"), ("training_tokens_per_second", "beam_seconds", "greedy_seconds")
+    rows = tuple(
+        (
+            experiment.label(variant),
+            f"{figures['parameters']:,}",
+            *(f"{statistics.median(figures[name]):,.1f}" if name in figures else MISSING for name in columns),
+        )
+        for variant, figures in record["models"].items()
+    )
+    headings = ("", "parameters", "target tokens a second, training", "1,000 sentences, beam 5 (s)", "greedy (s)")
+    return [
+        "## Speed of the translation models",
+        "Medians of several rounds after compilation, each model in a process of its own on an idle machine "
+        "(`scripts/translation_speed --record`).",
+        Table(headings, rows).markdown(),
+        _made_with([record]),
+    ]
 
 
 def _signatures(records: list[Mapping[str, Any]]) -> list[str]:

@@ -41,7 +41,7 @@ class Table:
 def comparison(
     experiment: Experiment,
     records: Iterable[Mapping[str, Any]],
-    seeds: int | None = None,
+    seeds: Mapping[str, int] | None = None,
     scores: Sequence[str] | None = None,
 ) -> Table:
     """Return an experiment's table.
@@ -49,7 +49,7 @@ def comparison(
     Args:
       experiment: which.
       records: of its variants, trivial baselines and peers.
-      seeds: how many seeds were asked for; with it, a row says "n of N".
+      seeds: how many seeds of each variant were asked for; with it, a row says "n of N".
       scores: which columns; the experiment's headline when None.
 
     Returns:
@@ -58,15 +58,19 @@ def comparison(
     records, names = list(records), tuple(scores or experiment.headline)
     nothing = (MISSING,) * 3
     rows = [
-        (f"{r['baseline']} (trivial)", *_numbers(r["scores"], names), *nothing)
+        (f"{r['baseline']} (trivial)", *_numbers(experiment, r["scores"], names), *nothing)
         for r in _worst_first(experiment, (r for r in records if "baseline" in r))
     ]
     rows += [
-        (f"{name}, published", *_numbers(values, names), *nothing) for name, values in experiment.published.items()
+        (f"{name}, published", *_numbers(experiment, values, names), *nothing)
+        for name, values in experiment.published.items()
     ]
-    rows += [(f"{r['peer']}, run here", *_numbers(r["scores"], names), *nothing) for r in records if "peer" in r]
+    rows += [
+        (f"{r['peer']}, run here", *_numbers(experiment, r["scores"], names), *nothing) for r in records if "peer" in r
+    ]
     for variant, label in variant_labels(experiment, records).items():
-        rows.append((label, *_variant_cells(_seeds_of(variant, records), names, seeds)))
+        wanted = (seeds or {}).get(variant)
+        rows.append((label, *_variant_cells(experiment, _seeds_of(variant, records), names, wanted)))
     headings = ("", *(experiment.scores[name] for name in names), "parameters", "minutes a seed", "seeds")
     return Table(headings, tuple(rows))
 
@@ -149,36 +153,40 @@ def _difference(experiment: Experiment, first: Sequence[Mapping[str, Any]], seco
     folds = list(second[0]["folds"])
     means = (np.mean([[run["folds"][fold] for fold in folds] for run in runs], axis=0) for runs in (first, second))
     value, lower, upper = paired_bootstrap(*means, experiment.statistic)
-    return f"{value:+.3f} [{lower:+.3f}, {upper:+.3f}]"
+    return "{:+.{d}f} [{:+.{d}f}, {:+.{d}f}]".format(value, lower, upper, d=experiment.decimals)
 
 
 def _seeds_of(variant: str, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [record for record in records if record.get("variant") == variant]
 
 
-def _variant_cells(records: list[Mapping[str, Any]], names: Sequence[str], seeds: int | None) -> tuple[str, ...]:
+def _variant_cells(
+    experiment: Experiment, records: list[Mapping[str, Any]], names: Sequence[str], seeds: int | None
+) -> tuple[str, ...]:
     count = f"{len(records)} of {seeds}" if seeds else str(len(records))
     if not records:
         return (*[MISSING] * (len(names) + 2), count)
-    scores = (_spread([r["scores"][name] for r in records]) for name in names)
+    scores = (_spread(experiment, [r["scores"].get(name) for r in records]) for name in names)
     if "parameters" not in records[0]:
         return (*scores, MISSING, MISSING, count)
     minutes = statistics.mean(r["minutes"] for r in records)
     return (*scores, f"{records[0]['parameters']:,}", f"{minutes:.1f}", count)
 
 
-def _numbers(scores: Mapping[str, float], names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_number(scores.get(name)) for name in names)
+def _numbers(experiment: Experiment, scores: Mapping[str, float], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_number(experiment, scores.get(name)) for name in names)
 
 
 def _worst_first(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(records, key=lambda r: r["scores"][experiment.ranking], reverse=experiment.better == "min")
 
 
-def _number(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.3f}"
+def _number(experiment: Experiment, value: float | None) -> str:
+    return MISSING if value is None else f"{value:.{experiment.decimals}f}"
 
 
-def _spread(values: list[float]) -> str:
-    mean = _number(statistics.mean(values))
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.3f}"
+def _spread(experiment: Experiment, values: list[float | None]) -> str:
+    if None in values:
+        return MISSING
+    mean = _number(experiment, statistics.mean(values))
+    return mean if len(values) == 1 else f"{mean} ± {_number(experiment, statistics.stdev(values))}"

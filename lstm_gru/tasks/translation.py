@@ -1,0 +1,314 @@
+"""Translation with an encoder-decoder over subwords that both languages share, as a task for the common loop.
+
+The subwords are learned from the training pairs. The checkpoint is chosen by BLEU of greedy translations of the
+validation pairs; the test pairs are translated by beam search and greedily, once, at the end.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+
+from lstm_gru.bleu import bleu, chrf
+from lstm_gru.config import TrainConfig, require
+from lstm_gru.data.bucketing import TokenBatches, choose_boundaries, pair_batches
+from lstm_gru.data.corpora import Corpus, CorpusConfig, load_corpus
+from lstm_gru.data.subwords import Tokenizer, train_bpe
+from lstm_gru.losses import cross_entropy
+from lstm_gru.models.seq2seq import Seq2SeqConfig
+from lstm_gru.models.transformer import TransformerConfig
+from lstm_gru.plots import alignment
+from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.translator import ROWS, WIDTHS, ModelConfig, SearchConfig, Translation, Translator, translation_model
+
+TOKENIZER_FILE = "tokenizer.model"
+TRANSLATOR_FILE = "translator.json"
+ALIGNMENT_FILE = "alignment.png"
+GREEDY = SearchConfig(beam=1)
+ALIGNED_WORDS = (9, 14)  # Length of the sentence whose alignment is drawn: telling, and small enough to read.
+ARCHITECTURES: dict[str, type[ModelConfig]] = {"recurrent": Seq2SeqConfig, "transformer": TransformerConfig}
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """How sentences become batches, and what is asked of the model."""
+
+    vocabulary_size: int = 4000
+    """Subwords of both languages together."""
+    tokens_per_batch: int = 2048
+    """Largest number of target tokens in a batch, padding included."""
+    shapes: int = 8
+    """Largest number of different shapes of batches; each is compiled once."""
+    max_length: int = 64
+    """Most subwords of either side of a training pair; longer pairs are left out of training."""
+    label_smoothing: float = 0.1
+    """Share ε of the probability that is asked for all tokens alike."""
+
+    def __post_init__(self) -> None:
+        """Check every range.
+
+        Raises:
+          InputError: naming the field, its value and the range.
+        """
+        for name in ("vocabulary_size", "shapes", "max_length"):
+            require(self, name, low=1)
+        require(self, "tokens_per_batch", low=self.max_length)
+        require(self, "label_smoothing", low=0, below=1)
+
+
+@dataclass(frozen=True)
+class RecurrentTranslation:
+    """Everything that a run with a recurrent model can change."""
+
+    model: Seq2SeqConfig = field(default_factory=Seq2SeqConfig)
+    data: Annotated[CorpusConfig, tyro.conf.arg(name="")] = field(default_factory=CorpusConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class TransformerTranslation:
+    """Everything that a run with the Transformer can change."""
+
+    model: TransformerConfig = field(default_factory=TransformerConfig)
+    data: Annotated[CorpusConfig, tyro.conf.arg(name="")] = field(default_factory=CorpusConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+TranslationConfig = RecurrentTranslation | TransformerTranslation
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A corpus as subword ids, without marks of start and end.
+
+    Attributes:
+      corpus: the sentences.
+      tokenizer: its subwords.
+      ids: of each split, those of the source and of the target sentences.
+      boundaries: widths of the training batches.
+    """
+
+    corpus: Corpus
+    tokenizer: Tokenizer
+    ids: dict[str, tuple[list[list[int]], list[list[int]]]]
+    boundaries: tuple[int, ...]
+
+    def batches(self, config: TextConfig, seed: int) -> TokenBatches:
+        """Return the training batches."""
+        options = {"boundaries": self.boundaries, "tokens_per_batch": config.tokens_per_batch, "seed": seed}
+        return TokenBatches(*self.ids["train"], **options)
+
+
+@cache  # All models of an experiment read the same corpus.
+def encoded(data: CorpusConfig, text: TextConfig) -> Encoded:
+    """Return a corpus with subwords learned from its training pairs.
+
+    Raises:
+      InputError: when files cannot be read, or hold too little for so many subwords.
+    """
+    corpus = load_corpus(data)
+    train = corpus.splits["train"]
+    tokenizer = train_bpe(train.src, train.trg, vocabulary_size=text.vocabulary_size)
+    ids = {name: (tokenizer.encode(split.src), tokenizer.encode(split.trg)) for name, split in corpus.splits.items()}
+    boundaries = choose_boundaries(*ids["train"], shapes=text.shapes, max_length=text.max_length)
+    return Encoded(corpus, tokenizer, ids, boundaries)
+
+
+def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
+    """Return the task of translating a corpus.
+
+    Args:
+      config: settings; ``config.train.seed`` decides the batches.
+      settings: JSON values that name the run, kept in its directory beside the configuration.
+
+    Raises:
+      InputError: when the corpus cannot be read, or is too small.
+    """
+    data = encoded(config.data, config.text)
+    corpus, tokenizer = data.corpus, data.tokenizer
+    batches = data.batches(config.text, config.train.seed)
+    init, loss, token_losses = _functions(config.model, tokenizer.vocabulary_size, config.text.label_smoothing)
+    latest: dict[str, Any] = {}
+
+    def forced(params: Params, split: str) -> np.ndarray:
+        """Of each pair the negative log-likelihood of the target in nats, and its subwords; ``[N, 2]``."""
+        sums = np.zeros((len(corpus.splits[split]), 2))
+        for lines, batch in pair_batches(*data.ids[split], rows=ROWS, boundaries=WIDTHS):
+            sums[lines] = np.stack([token_losses(params, batch), batch["trg_lengths"]], axis=-1)[: len(lines)]
+        return sums
+
+    def translated(params: Params) -> dict[str, list[TranslatedPair]]:
+        """All splits that are only tested; searched once for the same parameters."""
+        if latest.get("params") is not params:
+            translator = Translator(config.model, params, tokenizer)
+            rows = {
+                name: _translate(translator, corpus, name, config.search, forced(params, name))
+                for name in corpus.tested
+            }
+            latest.update(params=params, rows=rows)
+        return latest["rows"]
+
+    def evaluate(params: Params, split: Split) -> dict[str, float]:
+        if split == "test":
+            return scores(translated(params)["test"])
+        greedy = _best(Translator(config.model, params, tokenizer), corpus.splits["valid"].src, GREEDY)
+        return {
+            "perplexity": perplexity(forced(params, "valid")),
+            "bleu": bleu([best.text for best in greedy], corpus.splits["valid"].trg, lowercase=True).value,
+        }
+
+    def finish(params: Params, run_dir: Path) -> None:
+        for split, rows in translated(params).items():
+            write_pairs(pairs_path(run_dir, split), rows)
+        save_translator(run_dir, config.model, tokenizer)
+        translator = Translator(config.model, params, tokenizer)
+        if translator.attends:
+            draw_alignment(run_dir / ALIGNMENT_FILE, translator, translated(params)["test"])
+
+    return Task(
+        init=init,
+        batch=batches.batch,
+        loss=loss,
+        evaluate=evaluate,
+        selects=("valid_bleu", "max"),
+        finish=finish,
+        settings={
+            **settings,
+            "task": "translation",
+            "data": corpus.settings,
+            "subwords": tokenizer.settings,
+            "architecture": _architecture(config.model),
+            "model": asdict(config.model),
+            "text": asdict(config.text),
+            "search": asdict(config.search),
+        },
+    )
+
+
+class TranslatedPair(NamedTuple):
+    """A pair of a tested split and what became of its source.
+
+    Attributes:
+      src: the source sentence.
+      reference: its translation in the corpus.
+      beam: the translation by beam search.
+      score: of that, its log-probability divided by the length penalty.
+      greedy: the translation by greedy search.
+      nats: negative log-likelihood of the reference.
+      subwords: of the reference, its end included.
+      labels: what occurs in the pair.
+    """
+
+    src: str
+    reference: str
+    beam: str
+    score: float
+    greedy: str
+    nats: float
+    subwords: int
+    labels: tuple[str, ...]
+
+
+def scores(pairs: Sequence[TranslatedPair]) -> dict[str, float]:
+    """Return the scores of a split: BLEU, lowercased and cased, greedy, and chrF between 0 and 100; perplexity."""
+    reference, beam = [pair.reference for pair in pairs], [pair.beam for pair in pairs]
+    return {
+        "bleu": bleu(beam, reference, lowercase=True).value,
+        "bleu_cased": bleu(beam, reference, lowercase=False).value,
+        "bleu_greedy": bleu([pair.greedy for pair in pairs], reference, lowercase=True).value,
+        "chrf": chrf(beam, reference).value,
+        "exact": 100 * float(np.mean([ours == theirs for ours, theirs in zip(beam, reference, strict=True)])),
+        "perplexity": perplexity(np.array([(pair.nats, pair.subwords) for pair in pairs])),
+    }
+
+
+def perplexity(forced: np.ndarray) -> float:
+    """Return ``exp(Σ nats / Σ subwords)`` of ``[N, 2]``: of each subword given the right ones before it."""
+    nats, subwords = forced.sum(axis=0)
+    return float(np.exp(nats / subwords))
+
+
+def pairs_path(run_dir: Path, split: str) -> Path:
+    """Return the file of a tested split's translations: one JSON object a line, in the order of the corpus."""
+    return run_dir / f"translations-{split}.jsonl"
+
+
+def write_pairs(path: Path, pairs: Sequence[TranslatedPair]) -> None:
+    """Write translated pairs."""
+    lines = (json.dumps(pair._asdict(), ensure_ascii=False) for pair in pairs)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def read_pairs(path: Path) -> list[TranslatedPair]:
+    """Return translated pairs as written by `write_pairs`."""
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [TranslatedPair(**{**row, "labels": tuple(row["labels"])}) for row in rows]
+
+
+def save_translator(run_dir: Path, config: ModelConfig, tokenizer: Tokenizer) -> None:
+    """Write into a run's directory what translates with its parameters."""
+    (run_dir / TOKENIZER_FILE).write_bytes(tokenizer.model)
+    description = {"architecture": _architecture(config), "model": asdict(config)}
+    (run_dir / TRANSLATOR_FILE).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def draw_alignment(path: Path, translator: Translator, pairs: Sequence[TranslatedPair]) -> None:
+    """Draw the attention of the first translation that is long enough to tell something and short enough to read."""
+    low, high = ALIGNED_WORDS
+    pair = next((pair for pair in pairs if low <= len(pair.src.split()) <= high), pairs[0])
+    weights, src, trg = translator.alignment(pair.src, pair.beam)
+    alignment(path, title="Attention of each target subword to the source", weights=weights, src=src, trg=trg)
+
+
+def _translate(
+    translator: Translator, corpus: Corpus, split: str, search: SearchConfig, forced: np.ndarray
+) -> list[TranslatedPair]:
+    src, reference = corpus.splits[split].src, corpus.splits[split].trg
+    greedy = (best.text for best in _best(translator, src, GREEDY))
+    nats, subwords = forced[:, 0].tolist(), forced[:, 1].astype(int).tolist()
+    labels = corpus.labels.get(split, ((),) * len(src))
+    columns = zip(src, reference, _best(translator, src, search), greedy, nats, subwords, labels, strict=True)
+    return [TranslatedPair(s, r, *best, *rest) for s, r, best, *rest in columns]
+
+
+def _best(translator: Translator, src: Sequence[str], search: SearchConfig) -> list[Translation]:
+    return [found[0] for found in translator.translate(src, search)]
+
+
+def _architecture(config: ModelConfig) -> str:
+    return next(name for name, kind in ARCHITECTURES.items() if isinstance(config, kind))
+
+
+@cache  # Runs of one configuration share these functions, and so what is compiled of them.
+def _functions(config: ModelConfig, vocabulary_size: int, smoothing: float) -> tuple[Any, Any, Any]:
+    model = translation_model(config, vocabulary_size)
+
+    def logits_and_weight(params: Params, batch: Batch, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+        inputs = (batch[name] for name in ("src", "src_lengths", "trg_in", "trg_lengths"))
+        logits = model.apply(params, *inputs, key)
+        places = jnp.arange(logits.shape[1])[None, :]
+        return logits, (places < batch["trg_lengths"][:, None]).astype(jnp.float32)
+
+    def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
+        logits, weight = logits_and_weight(params, batch, key)
+        return cross_entropy(logits, batch["trg_out"], weight, smoothing), {
+            "nats": cross_entropy(logits, batch["trg_out"], weight)
+        }
+
+    def token_losses(params: Params, batch: Batch) -> jax.Array:
+        """Of each row the negative log-likelihood of its target, ``[B]``."""
+        logits, weight = logits_and_weight(params, batch, None)
+        return jax.vmap(lambda *row: cross_entropy(*row)[0])(logits, batch["trg_out"], weight)
+
+    return jax.jit(model.init), loss, jax.jit(token_losses)
