@@ -138,7 +138,7 @@ def attended(weights, name, memory, query, state):
         scores = memory @ attention["kernel"] @ query
     exp = np.exp(scores - scores.max())
     context = exp / exp.sum() @ memory
-    return context, np.tanh(np.concatenate([context, state]) @ np.asarray(weights["combine"]["kernel"], np.float64))
+    return context, np.concatenate([context, state]) @ np.asarray(weights["combine"]["kernel"], np.float64)
 
 
 @pytest.mark.parametrize("name", ["multiplicative", "additive", "input feeding"])

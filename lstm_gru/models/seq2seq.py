@@ -89,16 +89,19 @@ class Seq2Seq(nnx.Module):
 
         h   = encoder(√E_width · E[x])
         s_0 = tanh(W_0 summary(h))                                  each part of the carry of each layer
-        without attention:    s_t = decoder(s_{t-1}, e_t),                s̃_t = tanh(W_c s_t)
-        multiplicative:       s_t = decoder(s_{t-1}, e_t),                s̃_t = tanh(W_c [c(s_t); s_t])
-        with input feeding:   s_t = decoder(s_{t-1}, [e_t; s̃_{t-1}]),     s̃_t = tanh(W_c [c(s_t); s_t])
-        additive:             s_t = decoder(s_{t-1}, [e_t; c(s_{t-1})]),  s̃_t = tanh(W_c [c(s_{t-1}); s_t])
+        without attention:    s_t = decoder(s_{t-1}, e_t),                s̃_t = W_c s_t
+        multiplicative:       s_t = decoder(s_{t-1}, e_t),                s̃_t = W_c [c(s_t); s_t]
+        with input feeding:   s_t = decoder(s_{t-1}, [e_t; s̃_{t-1}]),     s̃_t = W_c [c(s_t); s_t]
+        additive:             s_t = decoder(s_{t-1}, [e_t; c(s_{t-1})]),  s̃_t = W_c [c(s_{t-1}); s_t]
         p(y_t | y_<t, x) = softmax(E s̃_t + b)
 
     with e_t = √E_width · E[y_{t-1}] and c(q), the context that attention finds for a query. Source: Sutskever, Vinyals
     & Le 2014 (without attention; here the summary goes through W_0, as in Bahdanau et al.); Luong, Pham & Manning 2015,
     sections 3.1 and 3.3, equation 5 (global attention, input feeding); Bahdanau, Cho & Bengio 2015, appendix A.2
     (additive; the output is that of Luong et al.); Press & Wolf 2017 (one table for all embeddings).
+
+    Luong et al. have ``s̃_t = tanh(W_c ...)``. With one table for all embeddings this bounds the logits by the size of
+    the embeddings, which has to grow first: training then takes several times as many updates.
 
     The first two have no attention in the recurrence: the decoder reads all target steps at once, with the derived
     backward pass, and attention follows in a few large products.
@@ -221,9 +224,9 @@ class Seq2Seq(nnx.Module):
     def _attend(self, memory, query, states) -> tuple[Array, Array | None]:
         """s̃ ``[B, T, E]`` and the attention weights ``[B, T, S]``."""
         if self.attention is None:
-            return jnp.tanh(self.combine(states)), None
+            return self.combine(states), None
         context, weights = self.attention(memory, query)
-        return jnp.tanh(self.combine(jnp.concatenate([context, states], axis=-1))), weights
+        return self.combine(jnp.concatenate([context, states], axis=-1)), weights
 
 
 @cache  # Equal settings share these functions, and so what is compiled of them.
