@@ -26,6 +26,7 @@ from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import learning_curves, score_by_length
 from lstm_gru.retrieval import nearest_translation
 from lstm_gru.task import Task
+from lstm_gru.tasks.translated import pairs_path, read_pairs, scores
 from lstm_gru.tasks.translation import (
     ALIGNMENT_FILE,
     RecurrentTranslation,
@@ -33,9 +34,6 @@ from lstm_gru.tasks.translation import (
     TransformerTranslation,
     TranslationConfig,
     encoded,
-    pairs_path,
-    read_pairs,
-    scores,
     translation,
 )
 from lstm_gru.translator import SearchConfig

@@ -24,15 +24,13 @@ from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import score_by_length
 from lstm_gru.retrieval import nearest_translation
 from lstm_gru.task import Task
+from lstm_gru.tasks.translated import pairs_path, read_pairs, scores
 from lstm_gru.tasks.translation import (
     ALIGNMENT_FILE,
     RecurrentTranslation,
     TextConfig,
     TransformerTranslation,
     TranslationConfig,
-    pairs_path,
-    read_pairs,
-    scores,
     translation,
 )
 

@@ -10,7 +10,6 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
 ORDERS = 4
-EMPTY = 1e-300  # In place of a precision of 0 whose logarithm is taken.
 
 
 class Score(NamedTuple):
@@ -27,23 +26,25 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], *, lowercase: boo
 
     Args:
       hypotheses: translations, one a sentence.
-      references: as many.
+      references: as many, at least one.
       lowercase: whether case is ignored.
+
+    Raises:
+      ValueError: when there are not as many, or none.
 
     Example:
       >>> round(bleu(["the cat sat on the mat"], ["The cat sat on a mat"], lowercase=True).value, 1)
       53.7
     """
-    metric = BLEU(lowercase=lowercase)
-    score = metric.corpus_score(list(hypotheses), [list(references)]).score
-    return Score(score, str(metric.get_signature()))
+    return _scored(BLEU(lowercase=lowercase), hypotheses, references)
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
-    """Return sacreBLEU's chrF2: the F-score, β = 2, of character n-grams up to 6. Source: Popović 2015."""
-    metric = CHRF()
-    score = metric.corpus_score(list(hypotheses), [list(references)]).score
-    return Score(score, str(metric.get_signature()))
+    """Return sacreBLEU's chrF2: the F-score, β = 2, of character n-grams up to 6; arguments as for `bleu`.
+
+    Source: Popović 2015.
+    """
+    return _scored(CHRF(), hypotheses, references)
 
 
 def bleu_statistics(hypotheses: Sequence[str], references: Sequence[str], *, lowercase: bool) -> np.ndarray:
@@ -77,6 +78,13 @@ def bleu_of(statistics: np.ndarray) -> np.ndarray:
     right, every = statistics[..., 2 : 2 + ORDERS], statistics[..., 2 + ORDERS :]
     missed = np.cumsum(right == 0, axis=-1)
     precision = np.where(right == 0, 0.5**missed, right) / np.maximum(every, 1)
-    brevity = np.minimum(0.0, 1 - theirs / np.maximum(ours, EMPTY))
+    brevity = np.minimum(0.0, 1 - theirs / np.maximum(ours, 1))
     score = 100 * np.exp(brevity + np.log(precision).mean(axis=-1))
     return np.where((every.min(axis=-1) > 0) & (right[..., 0] > 0), score, 0.0)
+
+
+def _scored(metric: BLEU | CHRF, hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+    if not 0 < len(hypotheses) == len(references):  # The library would score as many as there are of both.
+        raise ValueError(f"{len(hypotheses)} hypotheses, {len(references)} references; expected as many, at least one")
+    score = metric.corpus_score(list(hypotheses), [list(references)]).score
+    return Score(score, str(metric.get_signature()))

@@ -48,14 +48,15 @@ def cross_entropy(
     log-likelihood. Source: Szegedy et al. 2016, section 7.
 
     Args:
-      logits: ``[..., V]``.
-      target: int ``[...]``, the right classes.
+      logits: ``[..., V]``; anything where the weight is 0.
+      target: int ``[...]``, the right classes; any of them where the weight is 0.
       weight: ``[...]``, 0 where nothing is predicted.
       smoothing: ε, at least 0 and below 1.
     """
+    logits = jnp.where(weight[..., None] > 0, logits, 0)  # A gradient of 0 times infinity would not be 0.
     log_normaliser = jax.nn.logsumexp(logits, axis=-1)
     right = jnp.take_along_axis(logits, target[..., None], axis=-1)[..., 0]
     loss = log_normaliser - (1 - smoothing) * right
     if smoothing:
         loss -= smoothing * logits.mean(axis=-1)
-    return jnp.sum(jnp.where(weight > 0, weight * loss, 0)), jnp.sum(weight)
+    return jnp.sum(weight * loss), jnp.sum(weight)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -58,11 +58,14 @@ class Translation(NamedTuple):
 
     Attributes:
       text: normalised, on one line.
-      score: log-probability divided by the length penalty; -inf where there is none.
+      score: log-probability divided by the length penalty, of greedy search not divided; -inf where there is none.
     """
 
     text: str
     score: float
+
+
+NONE = Translation("", -math.inf)
 
 
 class Translator:
@@ -82,8 +85,8 @@ class Translator:
     def translate(self, sentences: Sequence[str], search: SearchConfig, n_best: int = 1) -> list[list[Translation]]:
         """Return the ``n_best`` translations of each sentence, from the best score to the worst.
 
-        An empty sentence has an empty translation. A line of more than 256 subwords is translated in pieces, cut where
-        a sentence ends if it has several.
+        An empty sentence has one translation, the empty one. A line of more than 256 subwords is translated in pieces,
+        cut where a sentence ends if it has several, else between words.
 
         Args:
           sentences: any text; it is normalised.
@@ -96,14 +99,14 @@ class Translator:
         if not 1 <= n_best <= search.beam:
             raise InputError(f"n_best = {n_best}; expected a number from 1 to the beam, {search.beam}")
         pieces = [self._pieces(sentence) for sentence in sentences]
-        found = self._search([piece for line in pieces for piece in line], search, n_best)
-        parts = iter(found)
-        return [_join([next(parts) for _ in line]) if line else [Translation("", 0.0)] * n_best for line in pieces]
+        parts = iter(self._search([piece for line in pieces for piece in line], search, n_best))
+        empty = [Translation("", 0.0), *[NONE] * (n_best - 1)]
+        return [_join([next(parts) for _ in line]) if line else list(empty) for line in pieces]
 
     def alignment(self, sentence: str, translation: str) -> tuple[np.ndarray, list[str], list[str]]:
         """Return the attention weights ``[T, S]`` of a translation, and the subwords of its sentence and its own.
 
-        The last of both are the end of the sentence, which is attended to by none and written at the end.
+        The last row is the end of the translation, which is written last; the source is read without its end.
 
         Args:
           sentence: the source.
@@ -128,13 +131,18 @@ class Translator:
         if len(ids) <= LONGEST:
             return [ids] if ids else []
         pieces: list[list[int]] = [[]]
-        for part in self.tokenizer.encode(SENTENCE_END.split(sentence)):
-            for start in range(0, len(part), LONGEST):
-                chunk = part[start : start + LONGEST]
-                if len(pieces[-1]) + len(chunk) > LONGEST:
-                    pieces.append([])
-                pieces[-1] += chunk
+        for part in self._uncut(sentence):
+            if len(pieces[-1]) + len(part) > LONGEST:
+                pieces.append([])
+            pieces[-1] += part
         return [piece for piece in pieces if piece]
+
+    def _uncut(self, text: str) -> Iterator[list[int]]:
+        """The subwords of each of its sentences; where these are too many, of each word, or as many as a piece has."""
+        for sentence in SENTENCE_END.split(text):
+            [ids] = self.tokenizer.encode([sentence])
+            for part in [ids] if len(ids) <= LONGEST else self.tokenizer.encode(sentence.split()):
+                yield from (part[start : start + LONGEST] for start in range(0, len(part), LONGEST))
 
     def _search(self, sources: list[list[int]], search: SearchConfig, n_best: int) -> list[list[Translation]]:
         """The translations of sentences given by their subwords, in their order."""

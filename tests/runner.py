@@ -8,6 +8,7 @@ import argparse
 import itertools
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -45,8 +46,27 @@ def forecaster():
     return forecasting(page_views(), 1500, config, {}), train
 
 
+def translator():
+    from lstm_gru.config import TrainConfig
+    from lstm_gru.data.corpora import CorpusConfig
+    from lstm_gru.models.seq2seq import Seq2SeqConfig
+    from lstm_gru.tasks.translation import RecurrentTranslation, TextConfig, translation
+    from lstm_gru.translator import SearchConfig
+
+    train = TrainConfig(steps=12, evaluate_every=4, log_every=1)
+    model = Seq2SeqConfig(embedding=4, encoder_features=4, features=4, bidirectional=False, attention="none")
+    text = TextConfig(vocabulary_size=285, tokens_per_batch=80, shapes=1)
+    numbers = {"eins": "one", "zwei": "two", "drei": "three", "vier": "four", "sechs": "six", "neun": "nine"}
+    pairs = itertools.product(numbers, numbers)
+    with tempfile.TemporaryDirectory() as folder:  # Read at once; the settings know the file by its content.
+        path = Path(folder) / "pairs.tsv"
+        path.write_text("".join(f"{a} {b}\t{numbers[a]} {numbers[b]}\n" for a, b in pairs))
+        config = RecurrentTranslation(model, CorpusConfig(tsv=str(path)), text, SearchConfig(beam=1), train)
+        return translation(config, {}), train
+
+
 # Every task of the package has its line here, by which it is killed, continued and compared (test_resume.py).
-TASKS = {"line": line, "forecasting": forecaster}
+TASKS = {"line": line, "forecasting": forecaster, "translation": translator}
 OTHERS = {"heavy": heavy, "long": long}
 
 

@@ -86,6 +86,7 @@ def test_tabs_separate_in_a_tsv_file_and_are_white_space_elsewhere(tmp_path):
         ("Straße İ ẞ", "Straße İ ẞ"),  # Case stays.
         (f"{SPACES}a{SPACES}b{SPACES}", "a b"),
         ("a\u200bb\ufeffc", "a\u200bb\ufeffc"),  # These are no white space.
+        ("a\ud800b\udfff\udc00c", "a\ufffdb\ufffd\ufffdc"),  # Lone surrogates are no characters.
         (SPACES, ""),
         ("", ""),
     ],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from lstm_gru.data.bitext import multi30k
-from lstm_gru.data.bucketing import TokenBatches, choose_boundaries, ordered_batches
+from lstm_gru.data.bucketing import TokenBatches, choose_boundaries, ordered_batches, pair_batches
 from lstm_gru.data.subwords import BOS, EOS, PAD, train_bpe
 from lstm_gru.errors import InputError
 
@@ -247,6 +247,51 @@ def test_ordered_batches_of_nothing_are_none_and_bad_boundaries_are_named():
     assert list(ordered_batches([], rows=2, boundaries=(3,))) == []
     with pytest.raises(InputError, match=r"^boundaries = \(3, 2\); expected ascending"):
         list(ordered_batches([[4]], rows=2, boundaries=(3, 2)))
+
+
+@few
+@hypothesis.given(lengths, st.integers(1, 7), st.sets(st.integers(1, 14), min_size=1, max_size=4).map(sorted))
+def test_pair_batches_hold_every_pair_once_on_its_line_from_short_to_long(pair_lengths, rows, boundaries):
+    src, trg = corpus(pair_lengths)
+    found, previous = {}, 0
+    for lines, batch in pair_batches(src, trg, rows=rows, boundaries=boundaries):
+        size, columns = batch["src"].shape
+        inside = list(pairs_in(batch))
+        assert len(inside) == len(lines) <= size
+        assert batch["trg_lengths"].tolist() == [len(t) + 1 for _, t in inside] + [0] * (size - len(lines))
+        assert all(array.dtype == np.int32 for array in batch.values())
+        for line, pair in zip(lines.tolist(), inside, strict=True):
+            assert line not in found
+            found[line] = tuple(map(list, pair))
+            assert width(*pair) >= previous
+            previous = width(*pair)
+        if columns <= boundaries[-1]:
+            assert (size, columns) == (rows, min(b for b in boundaries if b >= previous))
+        else:
+            assert columns / 2 < previous <= columns
+            assert size == 1 or size * columns <= rows * boundaries[-1]
+    assert [found[line] for line in range(len(src))] == list(zip(src, trg, strict=True))
+
+
+def test_a_pair_has_the_same_arrays_in_either_kind_of_batch():
+    src, trg = corpus([(3, 2), (4, 1), (2, 3), (1, 0), (0, 1), (0, 0), (4, 3)])
+    training = an_epoch(TokenBatches(src, trg, boundaries=(4,), tokens_per_batch=4 * len(src), seed=0))[0]
+    [(lines, batch)] = pair_batches(src, trg, rows=len(src), boundaries=(4,))
+    assert list(batch) == list(training)
+    ours, theirs = (
+        sorted(tuple(np.concatenate([np.ravel(array[row]) for array in arrays.values()])) for row in range(len(src)))
+        for arrays in (batch, training)
+    )
+    assert ours == theirs
+    assert batch["src"].dtype == training["src"].dtype
+    for row, line in enumerate(lines):
+        assert batch["src_lengths"][row] == len(src[line])
+
+
+def test_pair_batches_of_nothing_are_none_and_bad_boundaries_are_named():
+    assert list(pair_batches([], [], rows=2, boundaries=(3,))) == []
+    with pytest.raises(InputError, match=r"^boundaries = \(3, 2\); expected ascending"):
+        list(pair_batches([[4]], [[5]], rows=2, boundaries=(3, 2)))
 
 
 @pytest.mark.skipif(not os.environ.get("LSTM_GRU_DATA"), reason="LSTM_GRU_DATA names no data folder")

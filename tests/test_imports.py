@@ -27,9 +27,13 @@ BELOW = {
     "plots": set(),
     "data": {"config", "errors"},
     "baselines": {"data"},
+    "retrieval": {"data"},
+    "bleu": set(),
     "models": {"layers", "attention", "dropout", "cells", "config", "errors"},
+    "translator": {"models", "decoding", "data", "config", "errors"},
     "training": {"config", "task", "errors"},
-    "tasks": {"models", "decoding", "data", "losses", "metrics", "plots", "config", "task", "errors"},
+    "tasks": {"translator", "bleu", "models", "decoding", "data", "losses", "metrics", "plots", "config", "task"}
+    | {"errors"},
     "experiment": {"metrics", "task", "errors"},
     "records": {"experiment", "training"},
     "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
@@ -38,15 +42,16 @@ BELOW = {
     "commands": {"report", "tuning", "reproduce", "records", "experiment", "config", "errors"},
     "cli": {"commands", "errors"},
     "experiments": {"experiment", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
-    | {"training", "cli"},
+    | {"training", "cli", "translator", "bleu", "retrieval"},
 }
 ONLY_IN = {
     "flax": {"models"},
     "orbax": {"training/checkpoint.py"},
     "optax": {"training/loop.py", "training/optimizer.py", "losses.py"},
-    "tyro": {"commands", "config.py"},
+    "tyro": {"commands", "config.py", "tasks/translation.py"},
     "matplotlib": {"plots"},
     "sentencepiece": {"data/subwords.py"},
+    "sacrebleu": {"bleu.py"},
     "rich": {"commands/terminal.py", "training/progress.py", "report/tables.py"},
 }
 

@@ -62,6 +62,17 @@ def test_marks_leave_no_trace_and_arrays_are_rows_too():
     assert TOKENIZER.decode([TOKENIZER.encode(["ä東"])[0][:-1]]) == ["ä\ufffd\ufffd"]  # Two of its three bytes.
 
 
+def test_pieces_are_words_and_their_continuations_with_a_hyphen():
+    tokenizer = train_bpe(["ab ab ab abc"], vocabulary_size=4 + 256 + 4 + 2)
+    assert tokenizer.pieces(tokenizer.encode(["ab abc"])[0]) == ["ab", "ab", "-c"]
+    assert tokenizer.pieces(tokenizer.encode(["ab ä"])[0]) == ["ab", "", "-<0xC3>", "-<0xA4>"]
+    assert tokenizer.pieces([]) == []
+    assert tokenizer.pieces(np.array([EOS], np.int32)) == ["-</s>"]
+    [ids] = TOKENIZER.encode(GERMAN[3:])
+    rejoined = "".join(piece[1:] if piece.startswith("-") else f" {piece}" for piece in TOKENIZER.pieces(ids))
+    assert rejoined == f" {GERMAN[3]}"
+
+
 def test_words_of_both_sides_become_subwords_cased():
     assert [len(row) for row in TOKENIZER.encode(["Hund", "the", "Hund the"])] == [1, 1, 2]
     tokenizer = train_bpe(["ABAB abab", "ABAB"], vocabulary_size=4 + 256 + 5 + 4)

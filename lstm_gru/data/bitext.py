@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import unicodedata
 import zlib
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.errors import InputError
 
 NORMALISATION = "NFC; each run of white space, U+2581 included, is one space; none at either end"
+SURROGATE = re.compile("[\ud800-\udfff]")
 MULTI30K = {"train": "train", "valid": "val", "test": "test_2016_flickr"}
 
 
@@ -38,13 +40,13 @@ def normalise(text: str) -> str:
 
     Every character that Python counts as white space is a space, line separators and no-break spaces among them,
     and so is U+2581, by which subword models mark a space and which they could not give back. Applying it twice
-    changes nothing.
+    changes nothing. A lone surrogate, which Python may hold but no encoding can write, becomes U+FFFD.
 
     Example:
       >>> normalise(" a\u2028 b\\n")
       'a b'
     """
-    return " ".join(unicodedata.normalize("NFC", text).replace("\u2581", " ").split())
+    return " ".join(unicodedata.normalize("NFC", SURROGATE.sub("\ufffd", text)).replace("\u2581", " ").split())
 
 
 def read_bitext(src_path: str | Path, trg_path: str | Path) -> Bitext:

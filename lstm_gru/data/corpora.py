@@ -60,7 +60,7 @@ class CorpusConfig:
                 raise InputError(f"CorpusConfig: {src}, {trg} and {tsv}; expected two files or the one")
             if split != "train" and (src_path or tsv_path) and not self.own_files:
                 raise InputError(
-                    f"CorpusConfig: {src if src_path else tsv} without training files; expected src and trg"
+                    f"CorpusConfig: {src if src_path else tsv} without training files; expected src and trg, or tsv"
                 )
 
     @property
@@ -138,7 +138,7 @@ def _from_files(config: CorpusConfig) -> Corpus:
 def hold_out(bitext: Bitext, names: Sequence[str], pairs: int) -> dict[str, Bitext]:
     """Return pairs taken out of a bitext, by name, and the others as ``train``; always the same ones.
 
-    All pairs of a source sentence go into one split, so that no split has a sentence of another.
+    All pairs of a source sentence go into one split, so that no split has a source sentence of another.
 
     Args:
       bitext: all pairs.
@@ -146,7 +146,7 @@ def hold_out(bitext: Bitext, names: Sequence[str], pairs: int) -> dict[str, Bite
       pairs: the size of each, or a little more; at most a tenth of all.
 
     Raises:
-      InputError: when there are fewer than 20 pairs, or all share one source sentence.
+      InputError: when there are fewer than 10 pairs, or too few different source sentences for a split each.
 
     Example:
       >>> splits = hold_out(Bitext(tuple("abcdefghijklmnopqrst"), tuple("x" * 20), {}), ["valid"], 500)
@@ -166,7 +166,8 @@ def hold_out(bitext: Bitext, names: Sequence[str], pairs: int) -> dict[str, Bite
     taken["train"] = [line for group in order for line in groups[group]]
     if not all(taken.values()):
         raise InputError(
-            f"{len(bitext)} pairs are too few to hold {' and '.join(names)} out; expected at least 20, or files"
+            f"{len(bitext)} pairs with {len(lines)} different source sentences are too few to hold "
+            f"{' and '.join(names)} out; expected at least 10 with {len(names) + 1}, or files"
         )
     return {name: _chosen(bitext, sorted(chosen)) for name, chosen in taken.items()}
 

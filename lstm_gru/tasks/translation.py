@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from lstm_gru.bleu import bleu, chrf
+from lstm_gru.bleu import bleu
 from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.bucketing import TokenBatches, choose_boundaries, pair_batches
 from lstm_gru.data.corpora import Corpus, CorpusConfig, load_corpus
@@ -26,6 +26,7 @@ from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import alignment
 from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.tasks.translated import TranslatedPair, pairs_path, perplexity, scores, write_pairs
 from lstm_gru.translator import ROWS, WIDTHS, ModelConfig, SearchConfig, Translation, Translator, translation_model
 
 TOKENIZER_FILE = "tokenizer.model"
@@ -194,66 +195,6 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
             "search": asdict(config.search),
         },
     )
-
-
-class TranslatedPair(NamedTuple):
-    """A pair of a tested split and what became of its source.
-
-    Attributes:
-      src: the source sentence.
-      reference: its translation in the corpus.
-      beam: the translation by beam search.
-      score: of that, its log-probability divided by the length penalty.
-      greedy: the translation by greedy search.
-      nats: negative log-likelihood of the reference.
-      subwords: of the reference, its end included.
-      labels: what occurs in the pair.
-    """
-
-    src: str
-    reference: str
-    beam: str
-    score: float
-    greedy: str
-    nats: float
-    subwords: int
-    labels: tuple[str, ...]
-
-
-def scores(pairs: Sequence[TranslatedPair]) -> dict[str, float]:
-    """Return the scores of a split: BLEU, lowercased and cased, greedy, and chrF between 0 and 100; perplexity."""
-    reference, beam = [pair.reference for pair in pairs], [pair.beam for pair in pairs]
-    return {
-        "bleu": bleu(beam, reference, lowercase=True).value,
-        "bleu_cased": bleu(beam, reference, lowercase=False).value,
-        "bleu_greedy": bleu([pair.greedy for pair in pairs], reference, lowercase=True).value,
-        "chrf": chrf(beam, reference).value,
-        "exact": 100 * float(np.mean([ours == theirs for ours, theirs in zip(beam, reference, strict=True)])),
-        "perplexity": perplexity(np.array([(pair.nats, pair.subwords) for pair in pairs])),
-    }
-
-
-def perplexity(forced: np.ndarray) -> float:
-    """Return ``exp(Σ nats / Σ subwords)`` of ``[N, 2]``: of each subword given the right ones before it."""
-    nats, subwords = forced.sum(axis=0)
-    return float(np.exp(nats / subwords))
-
-
-def pairs_path(run_dir: Path, split: str) -> Path:
-    """Return the file of a tested split's translations: one JSON object a line, in the order of the corpus."""
-    return run_dir / f"translations-{split}.jsonl"
-
-
-def write_pairs(path: Path, pairs: Sequence[TranslatedPair]) -> None:
-    """Write translated pairs."""
-    lines = (json.dumps(pair._asdict(), ensure_ascii=False) for pair in pairs)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def read_pairs(path: Path) -> list[TranslatedPair]:
-    """Return translated pairs as written by `write_pairs`."""
-    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return [TranslatedPair(**{**row, "labels": tuple(row["labels"])}) for row in rows]
 
 
 def save_translator(run_dir: Path, config: ModelConfig, tokenizer: Tokenizer) -> None:
