@@ -1,4 +1,4 @@
-"""The command line: ``lstm-gru list | train | reproduce | tune | evaluate | report``.
+"""The command line: ``lstm-gru list | train | reproduce | tune | evaluate | translate | report``.
 
 Bad input ends in one sentence on standard error and exit code 2, a run that cannot go on in one and exit code 1.
 SIGTERM and Ctrl-C end training after the running step, with its state saved, and exit code 75 (try again).
@@ -14,6 +14,7 @@ from lstm_gru.commands.report import report
 from lstm_gru.commands.reproduce import reproduce
 from lstm_gru.commands.terminal import HELP
 from lstm_gru.commands.train import train
+from lstm_gru.commands.translate import translate
 from lstm_gru.commands.tune import tune
 from lstm_gru.errors import InputError, RunError, Stopped
 
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "reproduce": reproduce,
     "tune": tune,
     "evaluate": evaluate,
+    "translate": translate,
     "report": report,
 }
 

@@ -118,7 +118,8 @@ class Translator:
         if not self.attends:
             raise InputError("this model has no attention; nothing to show")
         src, trg = self.tokenizer.encode([sentence, translation])
-        width = max(WIDTHS[0], len(src), len(trg) + 1)
+        longer = max(len(src), len(trg) + 1)
+        width = next((width for width in WIDTHS if width >= longer), longer)
         batch = [_row(ids, width) for ids in (src, [BOS, *trg])]
         (src_ids, src_lengths), (trg_ids, trg_lengths) = batch
         weights = _alignment(self._model)(self.params, src_ids, src_lengths, trg_ids, trg_lengths)

@@ -38,8 +38,10 @@ BELOW = {
     "records": {"experiment", "training"},
     "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
     "tuning": {"reproduce", "records", "experiment", "training"},
+    "trained": {"tasks", "translator", "training", "data", "config", "errors"},
     "report": {"records", "experiment", "training", "metrics", "errors"},
-    "commands": {"report", "tuning", "reproduce", "records", "experiment", "config", "errors"},
+    "commands": {"report", "tuning", "reproduce", "records", "experiment", "trained", "translator", "tasks"}
+    | {"training", "config", "errors"},
     "cli": {"commands", "errors"},
     "experiments": {"experiment", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
     | {"training", "cli", "translator", "bleu", "retrieval"},

@@ -208,7 +208,12 @@ def draw_alignment(path: Path, translator: Translator, pairs: Sequence[Translate
     """Draw the attention of the first translation that is long enough to tell something and short enough to read."""
     low, high = ALIGNED_WORDS
     pair = next((pair for pair in pairs if low <= len(pair.src.split()) <= high), pairs[0])
-    weights, src, trg = translator.alignment(pair.src, pair.beam)
+    draw_attention(path, translator, pair.src, pair.beam)
+
+
+def draw_attention(path: Path, translator: Translator, sentence: str, translation: str) -> None:
+    """Draw the attention of a translation to its sentence, which is not empty."""
+    weights, src, trg = translator.alignment(sentence, translation)
     alignment(path, title="Attention of each target subword to the source", weights=weights, src=src, trg=trg)
 
 

@@ -1,0 +1,98 @@
+"""Trained models from the directories of finished runs, without the data they were trained on."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from lstm_gru.config import from_settings
+from lstm_gru.data.subwords import Tokenizer
+from lstm_gru.errors import InputError
+from lstm_gru.tasks.translation import ARCHITECTURES, TOKENIZER_FILE, TRANSLATOR_FILE
+from lstm_gru.training.files import read_json
+from lstm_gru.training.loop import fitted
+from lstm_gru.translator import SearchConfig, Translator, translation_model
+
+RESTORE = "restore the file from a copy of the run"
+
+
+class _Settings(NamedTuple):
+    """What a run's ``config.json`` says of its translator."""
+
+    architecture: str
+    model: dict[str, Any]
+    search: dict[str, Any]
+    tokenizer: str  # Its SHA-256.
+
+
+def load_translator(run_dir: Path) -> Translator:
+    """Return the translator of a finished run, with the parameters that were chosen on validation.
+
+    Args:
+      run_dir: the run's directory; nothing else is read.
+
+    Raises:
+      InputError: when it holds no finished translation run, or its tokenizer or description is damaged.
+      RunError: when a checkpoint is damaged or belongs to another model.
+
+    Example:
+      >>> translator = load_translator(Path("runs/multi30k/gru/seed-0"))  # doctest: +SKIP
+      >>> translator.translate(["Ein Hund schläft."], SearchConfig())[0][0].text  # doctest: +SKIP
+      'A dog is sleeping.'
+    """
+    settings = _settings(run_dir)
+    if _present(run_dir, TRANSLATOR_FILE) != {"architecture": settings.architecture, "model": settings.model}:
+        raise InputError(f"{run_dir / TRANSLATOR_FILE}: describes another model than config.json; {RESTORE}")
+    config = from_settings(ARCHITECTURES[settings.architecture], settings.model)
+    tokenizer = _tokenizer(run_dir, settings.tokenizer)
+    init = translation_model(config, tokenizer.vocabulary_size).init
+    return Translator(config, fitted(run_dir, jax.eval_shape(init, jax.random.key(0))).params, tokenizer)
+
+
+def load_search(run_dir: Path) -> SearchConfig:
+    """Return the search by which a finished translation run was tested.
+
+    Args:
+      run_dir: the run's directory.
+
+    Raises:
+      InputError: when it holds no finished translation run.
+    """
+    return from_settings(SearchConfig, _settings(run_dir).search)
+
+
+def _settings(run_dir: Path) -> _Settings:
+    config = _present(run_dir, "config.json")
+    try:
+        task = config["task"]
+        settings = _Settings(task["architecture"], task["model"], task["search"], task["subwords"]["sha256"])
+    except (KeyError, TypeError) as error:
+        raise _other(run_dir, "config.json describes no translation") from error
+    if settings.architecture not in ARCHITECTURES:
+        raise _other(run_dir, f"config.json names no architecture of {', '.join(ARCHITECTURES)}")
+    if read_json(run_dir / "scores.json") is None:
+        raise _other(run_dir, "no scores.json, so it is not finished; the command that started it continues it")
+    return settings
+
+
+def _present(run_dir: Path, name: str) -> Any:
+    """The value of a JSON file that every finished translation run has."""
+    value = read_json(run_dir / name)
+    if value is None:
+        raise _other(run_dir, f"no {name}")
+    return value
+
+
+def _tokenizer(run_dir: Path, sha256: str) -> Tokenizer:
+    path = run_dir / TOKENIZER_FILE
+    if not path.exists():
+        raise _other(run_dir, f"no {TOKENIZER_FILE}")
+    model = path.read_bytes()
+    if hashlib.sha256(model).hexdigest() != sha256:
+        raise InputError(f"{path}: damaged, its SHA-256 is not the one in config.json; {RESTORE}")
+    return Tokenizer(model)
+
+
+def _other(run_dir: Path, reason: str) -> InputError:
+    return InputError(f"{run_dir}: {reason}; expected the directory of a finished translation run")
