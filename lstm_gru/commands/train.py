@@ -1,13 +1,14 @@
 """``lstm-gru train``."""
 
-from dataclasses import asdict, dataclass, make_dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
 
 from lstm_gru.commands.terminal import HELP, RUNS
-from lstm_gru.config import flatten, require
+from lstm_gru.config import require
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.reproduce import Run, execute, run_directory
@@ -48,14 +49,8 @@ def train(argv: list[str]) -> int:
     config = experiment.config(variant)
     arguments, unknown = tyro.cli(_with_config(config), args=options, prog=prog, return_unknown_args=True)
     if unknown:
-        names = (
-            "variant",
-            "seed",
-            "run_dir",
-            "init_from",
-            *(name for name, _ in flatten(asdict(config)) if name != "train.seed"),
-        )
-        valid = ", ".join("--" + name.replace("_", "-") for name in names)
+        names = ("variant", "seed", "run_dir", "init_from", *_options(type(config)))
+        valid = ", ".join("--" + name.replace("_", "-") for name in names if name != "train.seed")
         raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
     directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
     run = Run(experiment.name, variant, arguments.seed, directory, arguments.config, arguments.init_from)
@@ -72,3 +67,17 @@ def _with_config(config: Any) -> type:
     combined = make_dataclass("Arguments", [("config", overrides, config)], bases=(TrainArguments,), frozen=True)
     combined.__doc__ = TrainArguments.__doc__
     return combined
+
+
+def _options(kind: type, prefix: str = "") -> Iterator[str]:
+    """The names by which the command line knows a configuration's fields; a group named "" has no prefix."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in fields(kind):
+        inner, *notes = (
+            get_args(hints[field.name]) if hasattr(hints[field.name], "__metadata__") else [hints[field.name]]
+        )
+        if is_dataclass(inner):
+            unnamed = any(getattr(note, "name", None) == "" for note in notes)
+            yield from _options(inner, prefix if unnamed else f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name
