@@ -10,7 +10,7 @@ from tools import filled
 
 from lstm_gru import translator as module
 from lstm_gru.data.bitext import normalise
-from lstm_gru.data.subwords import train_bpe
+from lstm_gru.data.subwords import BOS, EOS, PAD, UNK, train_bpe
 from lstm_gru.errors import InputError
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
@@ -98,18 +98,27 @@ def test_a_beam_of_1_is_greedy_search_on_the_model_itself(recurrent):
         written, log_prob, length = [], 0.0, module.bound(len(src))
         while len(written) < length:
             prefix = np.zeros((1, length), np.int32)
-            prefix[0, : len(written) + 1] = [module.BOS, *written]
+            prefix[0, : len(written) + 1] = [BOS, *written]
             lengths = np.array([len(src)]), np.array([len(written) + 1])
             log_p = jax.nn.log_softmax(call(recurrent.params, np.array([src]), lengths[0], prefix, lengths[1]))
             log_p = np.array(log_p[0, len(written)])
-            log_p[[module.PAD, module.UNK, module.BOS]] = -np.inf
+            log_p[[PAD, UNK, BOS]] = -np.inf
             log_prob += log_p.max()
             written.append(int(log_p.argmax()))
-            if written[-1] == module.EOS:
+            if written[-1] == EOS:
                 break
         [[found]] = recurrent.translate([sentence], GREEDY)
-        assert found.text == TOKENIZER.decode([[token for token in written if token != module.EOS]])[0]
+        assert found.text == TOKENIZER.decode([[token for token in written if token != EOS]])[0]
         np.testing.assert_allclose(found.score, log_prob, rtol=1e-4)
+
+
+def test_what_is_no_text_is_never_written(recurrent):
+    bias = recurrent.params["embedding"]["bias"].at[np.array([PAD, UNK, BOS])].add(50)
+    params = {**recurrent.params, "embedding": {**recurrent.params["embedding"], "bias": bias}}
+    tempted = Translator(RECURRENT, params, TOKENIZER).translate(SENTENCES, GREEDY)
+    for found, expected in zip(tempted, recurrent.translate(SENTENCES, GREEDY), strict=True):
+        assert found[0].text == expected[0].text
+        assert found[0].score < expected[0].score or not expected[0].text
 
 
 @pytest.mark.parametrize(
@@ -173,13 +182,18 @@ def test_unseen_characters_and_lone_surrogates_are_translated_to_one_line(recurr
 @pytest.mark.parametrize("name", ["recurrent", "transformer"])
 def test_alignments_are_distributions_over_the_subwords_of_the_source(name):
     translator = made(name)
-    for sentence, translation in (("der Hund läuft", "the dog"), ("Hut", "q" * 30), ("ein", "")):
+    model = translation_model(MODELS[name], TOKENIZER.vocabulary_size)
+    alignment = jax.jit(lambda params, *arguments: model.apply(params, *arguments, method="alignment"))
+    for sentence, translation in (("der Hund läuft", "the dog"), ("Hut", "q" * 30)):
         weights, src, trg = translator.alignment(sentence, translation)
         ids = TOKENIZER.encode([sentence, translation])
         assert src == TOKENIZER.pieces(ids[0])
         assert trg == [*TOKENIZER.pieces(ids[1]), "⏎"]
         assert weights.shape == (len(trg), len(src))
         assert weights.min() >= 0
+        lengths = np.array([len(src)]), np.array([len(trg)])
+        arguments = np.array([ids[0]]), lengths[0], np.array([[BOS, *ids[1]]]), lengths[1]  # Without padding.
+        np.testing.assert_allclose(weights, alignment(translator.params, *arguments)[0], atol=1e-5)
         np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
 
 
