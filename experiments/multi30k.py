@@ -4,7 +4,8 @@ Source of the data and of the test set: Elliott et al. 2016, "Multi30K", task 1,
 subwords, batches, number of updates, schedule and search for all; widths give equal parameter counts, within 10 %;
 learning rates are chosen on validation from one grid.
 
-What was tried: see the notes of the table.
+What was tried and left out, by the validation score: multiplicative attention behind the recurrence, with and without
+input feeding (each learns more slowly than additive attention inside it, for less than a fifth of the time).
 
 Run it with ``lstm-gru reproduce multi30k`` or ``python experiments/multi30k.py``.
 """
@@ -40,7 +41,7 @@ from lstm_gru.translator import SearchConfig
 
 DATA = CorpusConfig(corpus="multi30k")
 TEXT = TextConfig(vocabulary_size=4000, tokens_per_batch=2048)
-TRAIN = TrainConfig(steps=3360, warmup_steps=300, weight_decay=0.01, evaluate_every=280, log_every=20, average=3)
+TRAIN = TrainConfig(steps=3360, warmup_steps=200, weight_decay=0.01, evaluate_every=280, log_every=20, average=3)
 TRIAL = 3  # A run of the learning-rate grid is as many times shorter, its schedule too.
 LENGTHS = (1, 8, 10, 12, 14, 16, 20, 100)
 
@@ -52,17 +53,17 @@ def recurrent(cell: str, *, encoder: int, decoder: int, rate: float, **choices: 
 
 
 PLAIN = {"bidirectional": False, "attention": "none"}
-AHEAD = {"bidirectional": False, "attention": "multiplicative"}
-BOTH = {"bidirectional": True, "attention": "multiplicative"}
+AHEAD = {"bidirectional": False, "attention": "additive"}
+BOTH = {"bidirectional": True, "attention": "additive"}
 
 # Widths give equal parameter counts, within 3 % of the Transformer's 1,841,568.
 VARIANTS: dict[str, TranslationConfig] = {
     "lstm": recurrent("lstm", encoder=304, decoder=304, rate=2e-3, **PLAIN),
     "gru": recurrent("gru", encoder=368, decoder=368, rate=2e-3, **PLAIN),
-    "lstm_attention": recurrent("lstm", encoder=288, decoder=288, rate=2e-3, **AHEAD),
-    "gru_attention": recurrent("gru", encoder=352, decoder=352, rate=2e-3, **AHEAD),
-    "bilstm_attention": recurrent("lstm", encoder=160, decoder=320, rate=2e-3, **BOTH),
-    "bigru_attention": recurrent("gru", encoder=192, decoder=384, rate=2e-3, **BOTH),
+    "lstm_attention": recurrent("lstm", encoder=256, decoder=256, rate=2e-3, **AHEAD),
+    "gru_attention": recurrent("gru", encoder=304, decoder=304, rate=2e-3, **AHEAD),
+    "bilstm_attention": recurrent("lstm", encoder=136, decoder=272, rate=2e-3, **BOTH),
+    "bigru_attention": recurrent("gru", encoder=160, decoder=320, rate=2e-3, **BOTH),
     "transformer": TransformerTranslation(
         model=TransformerConfig(features=128, hidden=256, depth=4, heads=4, dropout=0.3),
         data=DATA,

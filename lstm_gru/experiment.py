@@ -68,7 +68,8 @@ class Experiment:
       unit: what `Measured.folds` holds one of, in a word.
       versus: pairs of variants to be compared with each other.
       labels: variant to its name in tables and plots, where that is not the variant in capitals.
-      seeds: variant to how many seeds `lstm-gru reproduce` trains unless asked for others, where that is not 3.
+      seeds: variant to how many seeds `lstm-gru reproduce` trains unless asked for others, where that is not 3; with 0
+        it is left out then.
       decimals: of the scores in tables.
       trial: ``(config) -> config`` that the learning-rate grid trains, shorter where a whole run takes long.
     """

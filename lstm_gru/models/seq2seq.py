@@ -38,6 +38,8 @@ class Seq2SeqConfig:
     """Whether the encoder reads in both directions."""
     attention: Literal["none", "multiplicative", "additive"] = "multiplicative"
     """How the decoder looks at the source; additive attention is part of the recurrence."""
+    attention_features: int = 128
+    """Width of the hidden layer of additive attention."""
     input_feeding: bool = False
     """Whether multiplicative attention is part of the recurrence too, the attended state read at the next step."""
     dropout: float = 0.3
@@ -53,7 +55,7 @@ class Seq2SeqConfig:
         """
         require_choice(self, "cell", CELLS)
         require_choice(self, "attention", ATTENTIONS)
-        for name in ("embedding", "encoder_features", "features", "depth"):
+        for name in ("embedding", "encoder_features", "features", "depth", "attention_features"):
             require(self, name, low=1)
         for name in ("dropout", "state_dropout"):
             require(self, name, low=0, below=1)
@@ -263,5 +265,5 @@ def _encoder(config: Seq2SeqConfig) -> Layer:
 def _attention(config: Seq2SeqConfig, memory: int, rngs: nnx.Rngs) -> Attending | None:
     if config.attention == "none":
         return None
-    score = additive(config.features) if config.attention == "additive" else multiplicative()
+    score = additive(config.attention_features) if config.attention == "additive" else multiplicative()
     return Attending(score, config.features, memory, rngs=rngs)
