@@ -10,7 +10,6 @@ input feeding (each learns more slowly than additive attention inside it, for le
 Run it with ``lstm-gru reproduce multi30k`` or ``python experiments/multi30k.py``.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from lstm_gru.bleu import bleu, bleu_of, bleu_statistics, chrf
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import learning_curves, score_by_length
@@ -128,13 +127,11 @@ def _measure(hypotheses: Sequence[str], references: Sequence[str], further: Mapp
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw attention, BLEU by the length of the source, and learning curves against minutes and against tokens."""
-    captions = {}
-    for variant, seeds in runs.items():
-        source = next(iter(seeds.values()))[""] / ALIGNMENT_FILE
-        if source.exists():
-            name = f"multi30k-alignment-{variant}.png"
-            shutil.copyfile(source, directory / name)
-            captions[name] = f"Attention of one test sentence's translation, {LABELS[variant]}"
+    names = {
+        variant: (f"multi30k-alignment-{variant}.png", f"Attention of one test sentence's translation, {label}")
+        for variant, label in LABELS.items()
+    }
+    captions = copy_pictures(runs, "", ALIGNMENT_FILE, directory, names)
     measured = {variant: [r for r in records if r.get("variant") == variant] for variant in VARIANTS}
     measured = {LABELS[variant]: found for variant, found in measured.items() if found}
     _plot_lengths(measured, directory / "multi30k-bleu_by_length.png")

@@ -11,7 +11,6 @@ instead of all past years as reference, longer lookbacks (no difference), and bo
 Run it with ``lstm-gru reproduce page_views`` or ``python experiments/page_views.py``.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 from lstm_gru import baselines
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.series import DailySeries, page_views
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
 from lstm_gru.metrics import covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.plots import error_by_horizon, learning_curves
@@ -124,12 +123,14 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     """Draw the last forecast of each cell's first seed, the error by horizon and the learning curves."""
     if not runs:  # Forecasts are in the runs' directories only.
         return {}
-    captions = {}
-    for variant, seeds in runs.items():
-        source = next(iter(seeds.values()))[f"cutoff-{LAST_CUTOFF}"] / FAN_FILE
-        name = f"page_views-forecast-{variant}.png"
-        shutil.copyfile(source, directory / name)
-        captions[name] = f"The last of eleven forecasts, {variant.upper()}, with its 80 % interval"
+    names = {
+        variant: (
+            f"page_views-forecast-{variant}.png",
+            f"The last of eleven forecasts, {variant.upper()}, with its 80 % interval",
+        )
+        for variant in VARIANTS
+    }
+    captions = copy_pictures(runs, f"cutoff-{LAST_CUTOFF}", FAN_FILE, directory, names)
     _plot_horizons(runs, directory / "page_views-error_by_horizon.png")
     captions["page_views-error_by_horizon.png"] = (
         "Error by horizon, as Prophet averages it (nearest 10 % of the points)"

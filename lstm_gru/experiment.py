@@ -5,6 +5,7 @@ Experiments live in the checkout's ``experiments/`` folder, one file each with o
 """
 
 import importlib.util
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -131,6 +132,28 @@ class Experiment:
           InputError: naming the variants there are.
         """
         return replace(self, variants={variant: self.config(variant) for variant in variants or self.variants})
+
+
+def copy_pictures(
+    runs: FinishedRuns, fold: str, file: str, directory: Path, names: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """Copy a picture that runs drew, from the first seed of each variant that has it; return file names and captions.
+
+    Args:
+      runs: the finished ones.
+      fold: whose picture.
+      file: its name in the run's directory.
+      directory: where it is copied to.
+      names: variant to the new file name and caption.
+    """
+    captions = {}
+    for variant, seeds in runs.items():
+        source = next(iter(seeds.values()))[fold] / file
+        if source.exists():
+            name, caption = names[variant]
+            shutil.copyfile(source, directory / name)
+            captions[name] = caption
+    return captions
 
 
 def experiments_directory() -> Path:

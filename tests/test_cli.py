@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lstm_gru import cli, records, reproduce
+from lstm_gru.commands.terminal import jobs_or_default
 from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.report.tables import comparison, differences, rates_table, versus
 
@@ -57,8 +58,8 @@ def test_train_help_lists_the_fields_with_the_defaults_of_the_variant(capsys):
 
 
 def test_unknown_experiment_variant_and_field_list_the_valid_ones(capsys):
-    assert "no experiment 'page_view'; there are page_views" in refused(["train", "page_view"], capsys)
-    assert "there are page_views" in refused(["reproduce", "x"], capsys)
+    assert "no experiment 'page_view'; there are multi30k, page_views" in refused(["train", "page_view"], capsys)
+    assert "there are multi30k, page_views" in refused(["reproduce", "x"], capsys)
     assert "no variant 'lstn'; there are rnn, lstm, gru" in refused(
         ["train", "page_views", "--variant", "lstn"], capsys
     )
@@ -276,3 +277,12 @@ def test_rates_table_marks_the_best_on_validation_in_its_direction():
     assert table.headings == ("valid_x at learning rate", "0.001", "0.003", "0.01")
     assert table.rows == (("RNN", "**1.0000**", "–", "2.0000"), ("LSTM", "–", "**0.5000**", "0.2500"))
     assert rates_table(experiment, []) is None
+
+
+def test_runs_side_by_side_are_as_many_as_cores_but_at_most_four(monkeypatch):
+    for cores, expected in ((1, 1), (2, 2), (64, 4)):
+        monkeypatch.setattr("lstm_gru.commands.terminal.available_cores", lambda cores=cores: cores)
+        assert jobs_or_default(None) == expected
+        assert jobs_or_default(3) == 3
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    assert jobs_or_default(None) == 1

@@ -89,7 +89,7 @@ def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines,
 
 def test_only_the_variants_asked_for_and_only_those_without_a_record(lines, tmp_path, capsys):
     def command(*options):
-        assert cli.main([*options, "--record", "--unrecorded", "--runs", "all"]) == 0
+        assert cli.main([*options, "--record", "--unrecorded", "--runs", "all", "--jobs", "1"]) == 0
         return " ".join(capsys.readouterr().out.split())
 
     printed = command("reproduce", "lines", "--seeds", "1", "--variants", "long")
@@ -113,7 +113,7 @@ def test_only_the_variants_asked_for_and_only_those_without_a_record(lines, tmp_
 
 def test_plots_are_drawn_from_records_and_those_of_earlier_days_stay(lines, tmp_path, capsys):
     def command(*options):
-        assert cli.main(["reproduce", "lines", "--seeds", "1", "--runs", "all", *options]) == 0
+        assert cli.main(["reproduce", "lines", "--seeds", "1", "--runs", "all", "--jobs", "1", *options]) == 0
         directory = tmp_path / ("experiments" if "--record" in options else "all/lines") / "plots"
         captions = read_json(directory / "lines.json")
         assert all((directory / name).exists() for name in captions)

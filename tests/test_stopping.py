@@ -76,6 +76,7 @@ def test_in_another_thread_training_goes_without(tmp_path):
 SECOND = """
 import os, signal, sys, time
 from lstm_gru.training.stopping import stop_request
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Which a parent may have told it to ignore.
 with stop_request() as stop:
     os.kill(os.getpid(), signal.SIGINT)
     while not stop.made: time.sleep(0.001)

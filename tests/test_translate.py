@@ -124,7 +124,7 @@ def test_n_best_are_always_n_with_the_number_of_their_line(answer, run):
     _, (*out, _), _ = answer(text(SENTENCES[0], "", SENTENCES[1]), *options, "--scores")
     found = load_translator(run).translate(SENTENCES[:2], SearchConfig(beam=3, length_penalty=0), n_best=3)
     rows = [[f"{score:.4f}", translated] for ranked in found for translated, score in ranked]
-    empty = [["0.0000", ""]] * 3
+    empty = [["0.0000", ""], ["-inf", ""], ["-inf", ""]]
     numbered = zip("111222333", [*rows[:3], *empty, *rows[3:]], strict=True)
     assert out == ["\t".join([number, *row]) for number, row in numbered]
     assert float(rows[0][0]) > float(rows[2][0])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from lstm_gru.commands.terminal import RUNS, Variants, show
+from lstm_gru.commands.terminal import RUNS, Variants, jobs_or_default, show
 from lstm_gru.config import require
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, load_experiment
@@ -26,8 +26,8 @@ class ReproduceArguments:
     """Which of the experiment's variants; all when not given."""
     seeds: int | None = None
     """How many seeds of each variant: 0, 1, ... up to this number; as many as the experiment says when not given."""
-    jobs: int = 1
-    """Runs side by side, each in a process pinned to one core."""
+    jobs: int | None = None
+    """Runs side by side, each in a process pinned to one core; on a CPU one a core, at most 4, when not given."""
     smoke: bool = False
     """A few steps of everything, in seconds, to see that it works; its numbers mean nothing."""
     record: bool = False
@@ -41,7 +41,8 @@ class ReproduceArguments:
         """Check every range."""
         if self.seeds is not None:
             require(self, "seeds", low=1)
-        require(self, "jobs", low=1)
+        if self.jobs is not None:
+            require(self, "jobs", low=1)
         if self.smoke and self.record:
             raise InputError("--record and --smoke exclude each other: numbers of a smoke run mean nothing")
 
@@ -54,7 +55,7 @@ def reproduce(argv: list[str]) -> int:
     asked = _runs(experiment, root, arguments)
     runs = [run for run in asked if not (arguments.unrecorded and _is_recorded(run))]
     records = []
-    for record in _all_records(experiment, runs, arguments.jobs):
+    for record in _all_records(experiment, runs, jobs_or_default(arguments.jobs)):
         records.append(record)
         if arguments.record:
             keep(record)

@@ -8,16 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import tyro
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from lstm_gru.report.tables import Table
+from lstm_gru.training.manifest import available_cores
 from lstm_gru.training.progress import PLAIN_SECONDS
 
 RUNS = Path("runs")
 HELP = ("--help", "-h")
+MOST_JOBS = 4
 Variants = Annotated[tuple[str, ...], tyro.conf.arg(metavar="VARIANT ...")]
+
+
+def jobs_or_default(jobs: int | None) -> int:
+    """Return how many runs are trained side by side: as asked for; else one a core, but at most 4, on a CPU."""
+    if jobs is not None:
+        return jobs
+    return min(available_cores(), MOST_JOBS) if jax.default_backend() == "cpu" else 1
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from lstm_gru.commands.terminal import RUNS, Variants, show
+from lstm_gru.commands.terminal import RUNS, Variants, jobs_or_default, show
 from lstm_gru.config import require
 from lstm_gru.experiment import load_experiment
 from lstm_gru.records import is_kept, keep, recorded_rates
@@ -22,8 +22,8 @@ class TuneArguments:
     """One of `lstm-gru list`."""
     variants: Variants = ()
     """Which of the experiment's variants; all when not given."""
-    jobs: int = 1
-    """Runs side by side, each in a process pinned to one core."""
+    jobs: int | None = None
+    """Runs side by side, each in a process pinned to one core; on a CPU one a core, at most 4, when not given."""
     record: bool = False
     """Also write one JSON a variant under experiments/results, unless there is one already."""
     unrecorded: bool = False
@@ -33,7 +33,8 @@ class TuneArguments:
 
     def __post_init__(self) -> None:
         """Check every range."""
-        require(self, "jobs", low=1)
+        if self.jobs is not None:
+            require(self, "jobs", low=1)
 
 
 def tune(argv: list[str]) -> int:
@@ -45,7 +46,7 @@ def tune(argv: list[str]) -> int:
         asked = [v for v in asked if not is_kept({"experiment": experiment.name, "variant": v, "rates": {}})]
     records = []
     if asked:
-        for record in choose_rates(experiment.only(asked), arguments.runs, arguments.jobs):
+        for record in choose_rates(experiment.only(asked), arguments.runs, jobs_or_default(arguments.jobs)):
             records.append(record)
             if arguments.record:
                 keep(record)

@@ -187,7 +187,7 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
         settings={
             **settings,
             "task": "translation",
-            "data": corpus.settings,
+            "data": {**corpus.settings, "too_long_to_train_on": batches.left_out},
             "subwords": tokenizer.settings,
             "architecture": _architecture(config.model),
             "model": asdict(config.model),
