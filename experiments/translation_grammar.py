@@ -34,9 +34,10 @@ from lstm_gru.tasks.translation import (
 )
 
 DATA = CorpusConfig(corpus="grammar")
+# With 1,000 subwords most words fall apart into letters, which makes sentences long and takes long to learn.
 TEXT = TextConfig(vocabulary_size=2000, tokens_per_batch=1024, shapes=3, max_length=48)
 TRAIN = TrainConfig(
-    steps=900, learning_rate=4e-3, schedule="cosine", warmup_steps=100, evaluate_every=450, log_every=20
+    steps=800, learning_rate=4e-3, schedule="cosine", warmup_steps=100, evaluate_every=400, log_every=20
 )
 PHENOMENA = {
     "verb_final": "verb at the end",
