@@ -176,7 +176,7 @@ EXPERIMENT = Experiment(
     minutes=4,
     variants=VARIANTS,
     folds=folds,
-    learning_rates=(2e-3, 4e-3, 8e-3),
+    learning_rates=(4e-3, 8e-3, 1.6e-2),
     score=score,
     scores={
         "exact": "exact (%)",
