@@ -52,10 +52,10 @@ BLEUS = {"bleu": "test", "bleu_long": "long"}
 LENGTHS = (3, 6, 9, 12, 15, 18, 22, 28, 34, 46)
 
 
-def recurrent(cell: str, *, encoder: int, decoder: int, **choices: Any) -> RecurrentTranslation:
+def recurrent(cell: str, *, encoder: int, decoder: int, rate: float, **choices: Any) -> RecurrentTranslation:
     """Return a recurrent variant of these widths."""
     model = Seq2SeqConfig(cell=cell, embedding=64, encoder_features=encoder, features=decoder, dropout=0.1, **choices)
-    return RecurrentTranslation(model=model, data=DATA, text=TEXT, train=TRAIN)
+    return RecurrentTranslation(model=model, data=DATA, text=TEXT, train=replace(TRAIN, learning_rate=rate))
 
 
 PLAIN = {"bidirectional": False, "attention": "none"}
@@ -63,15 +63,15 @@ BOTH = {"bidirectional": True, "attention": "additive", "attention_features": 64
 
 # Widths give equal parameter counts, within 2 % of the Transformer's 381,392.
 VARIANTS: dict[str, TranslationConfig] = {
-    "lstm": recurrent("lstm", encoder=132, decoder=132, **PLAIN),
-    "gru": recurrent("gru", encoder=160, decoder=160, **PLAIN),
-    "bilstm_attention": recurrent("lstm", encoder=58, decoder=116, **BOTH),
-    "bigru_attention": recurrent("gru", encoder=68, decoder=136, **BOTH),
+    "lstm": recurrent("lstm", encoder=132, decoder=132, rate=4e-3, **PLAIN),
+    "gru": recurrent("gru", encoder=160, decoder=160, rate=8e-3, **PLAIN),
+    "bilstm_attention": recurrent("lstm", encoder=58, decoder=116, rate=8e-3, **BOTH),
+    "bigru_attention": recurrent("gru", encoder=68, decoder=136, rate=8e-3, **BOTH),
     "transformer": TransformerTranslation(
         model=TransformerConfig(features=64, hidden=128, depth=3, heads=4, dropout=0.1),
         data=DATA,
         text=TEXT,
-        train=TRAIN,
+        train=replace(TRAIN, learning_rate=8e-3),
     ),
 }
 LABELS = {
