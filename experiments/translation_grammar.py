@@ -63,8 +63,6 @@ BOTH = {"bidirectional": True, "attention": "additive", "attention_features": 64
 
 # Widths give equal parameter counts, within 2 % of the Transformer's 381,392.
 VARIANTS: dict[str, TranslationConfig] = {
-    "lstm": recurrent("lstm", encoder=132, decoder=132, rate=4e-3, **PLAIN),
-    "gru": recurrent("gru", encoder=160, decoder=160, rate=8e-3, **PLAIN),
     "bilstm_attention": recurrent("lstm", encoder=58, decoder=116, rate=8e-3, **BOTH),
     "bigru_attention": recurrent("gru", encoder=68, decoder=136, rate=8e-3, **BOTH),
     "transformer": TransformerTranslation(
@@ -73,13 +71,15 @@ VARIANTS: dict[str, TranslationConfig] = {
         text=TEXT,
         train=replace(TRAIN, learning_rate=8e-3),
     ),
+    "lstm": recurrent("lstm", encoder=132, decoder=132, rate=4e-3, **PLAIN),
+    "gru": recurrent("gru", encoder=160, decoder=160, rate=8e-3, **PLAIN),
 }
 LABELS = {
-    "lstm": "LSTM",
-    "gru": "GRU",
     "bilstm_attention": "BiLSTM, attention",
     "bigru_attention": "BiGRU, attention",
     "transformer": "Transformer",
+    "lstm": "LSTM, no attention",
+    "gru": "GRU, no attention",
 }
 
 
@@ -173,7 +173,7 @@ EXPERIMENT = Experiment(
     title="German to English with a grammar: verbs at the end, agreement at a distance, longer sentences",
     data="20,000 generated sentence pairs to train on, 500 to test, 300 longer than any of these",
     reproduces="no published figure; the phenomena that are said to separate the models, each counted by itself",
-    minutes=4,
+    minutes=7,
     variants=VARIANTS,
     folds=folds,
     learning_rates=(4e-3, 8e-3, 1.6e-2),
@@ -197,7 +197,7 @@ EXPERIMENT = Experiment(
         ("transformer", "bilstm_attention"),
     ),
     labels=LABELS,
-    seeds={"gru": 1, "bigru_attention": 1, "transformer": 1, "lstm": 0, "bilstm_attention": 0},
+    seeds={"bigru_attention": 1, "transformer": 1, "gru": 1, "bilstm_attention": 0, "lstm": 0},
     decimals=1,
     baselines=trivial,
     peers=dict,

@@ -27,7 +27,7 @@ def parameters(config):
 @both
 def test_all_models_have_as_many_parameters(experiment):
     counts = np.array([parameters(config) for config in experiment.variants.values()])
-    assert np.all(np.abs(counts / counts[-1] - 1) < 0.04)
+    assert np.all(np.abs(counts / parameters(experiment.config("transformer")) - 1) < 0.03)
 
 
 @both
