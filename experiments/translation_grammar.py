@@ -210,7 +210,7 @@ EXPERIMENT = Experiment(
         "All models have the same sentences, subwords, batches and number of updates, and as many parameters within "
         "2 %. Training is short on purpose, less than two passes over the pairs: it compares how fast the models "
         "learn, not where they end; that no model translates a longer sentence, and those without attention next to "
-        "nothing, holds for this budget.",
+        "nothing, holds for this budget. By BLEU, the nearest training sentence beats the models without attention.",
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
 )
