@@ -114,10 +114,15 @@ def test_train_writes_a_run_and_refuses_another_configuration_in_it(tmp_path, ca
     whole = load_experiment("page_views")
     first = lambda config, settings: dict(list(whole.folds(config, settings).items())[:1])  # noqa: E731
     monkeypatch.setattr(reproduce, "load_experiment", lambda name: replaced(whole, folds=first))
+    further = replaced(whole, scores={**whole.scores, "theirs": "of published results only"})
+    monkeypatch.setattr("lstm_gru.commands.train.load_experiment", lambda name: further)
     argv = ["train", "page_views", "--variant", "gru", "--seed", "3", *SMALL]
     assert cli.main(argv) == 0
     run = tmp_path / "runs" / "page_views" / "gru" / "seed-3"
-    assert str(run.relative_to(tmp_path)) in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert str(run.relative_to(tmp_path)) in printed
+    assert "\nMAE: " in printed
+    assert "of published results only" not in printed
     fold = run / "cutoff-2010-02-15"
     assert {path.name for path in fold.iterdir()} == {
         ".lock", "config.json", "manifest.json", "metrics.jsonl", "checkpoints", "forecast.csv", "forecast.png",

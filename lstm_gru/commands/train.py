@@ -56,7 +56,8 @@ def train(argv: list[str]) -> int:
     run = Run(experiment.name, variant, arguments.seed, directory, arguments.config, arguments.init_from)
     record = execute(run)
     for score, heading in experiment.scores.items():
-        print(f"{heading}: {record['scores'][score]:.4f}")
+        if score in record["scores"]:  # Some are of published results only.
+            print(f"{heading}: {record['scores'][score]:.4f}")
     print(directory)
     return 0
 
