@@ -5,7 +5,8 @@ subwords, batches, number of updates, schedule and search for all; widths give e
 learning rates are chosen on validation from one grid.
 
 What was tried and left out, by the validation score: multiplicative attention behind the recurrence, with and without
-input feeding (each learns more slowly than additive attention inside it, for less than a fifth of the time).
+input feeding (each learns more slowly than additive attention inside it, for less than a fifth of the time); a
+Transformer of four layers, 128 wide, with dropout of 0.3 or 0.1 (perplexity of 7.0 after all updates; this one 5.7).
 
 Run it with ``lstm-gru reproduce multi30k`` or ``python experiments/multi30k.py``.
 """
@@ -55,7 +56,7 @@ PLAIN = {"bidirectional": False, "attention": "none"}
 AHEAD = {"bidirectional": False, "attention": "additive"}
 BOTH = {"bidirectional": True, "attention": "additive"}
 
-# Widths give equal parameter counts, within 3 % of the Transformer's 1,841,568.
+# Widths give equal parameter counts, 1,793,408 to 1,832,144.
 VARIANTS: dict[str, TranslationConfig] = {
     "lstm": recurrent("lstm", encoder=304, decoder=304, rate=2e-3, **PLAIN),
     "gru": recurrent("gru", encoder=368, decoder=368, rate=2e-3, **PLAIN),
@@ -64,7 +65,7 @@ VARIANTS: dict[str, TranslationConfig] = {
     "bilstm_attention": recurrent("lstm", encoder=136, decoder=272, rate=2e-3, **BOTH),
     "bigru_attention": recurrent("gru", encoder=160, decoder=320, rate=2e-3, **BOTH),
     "transformer": TransformerTranslation(
-        model=TransformerConfig(features=128, hidden=256, depth=4, heads=4, dropout=0.3),
+        model=TransformerConfig(features=160, hidden=416, depth=2, heads=4, dropout=0.2),
         data=DATA,
         text=TEXT,
         train=replace(TRAIN, learning_rate=2e-3),
