@@ -20,7 +20,7 @@ def check_inputs(cell: Cell, params: Any, xs: Array, lengths: Any) -> None:
     if kernel is not None and kernel.shape[0] != xs.shape[2]:
         raise ValueError(f"xs has {xs.shape[2]} features; the cell's kernel was made for {kernel.shape[0]}")
     if isinstance(cell, GatedCell):
-        columns, expected = params["recurrent_kernel"].shape[1], len(cell.gates) * cell.features
+        columns, expected = cell.recurrent(params)[0].shape[1], len(cell.gates) * cell.features
         if columns != expected:
             raise ValueError(
                 f"params: recurrent_kernel has {columns} columns; {cell.name} with features = {cell.features} "

@@ -18,6 +18,7 @@ BELOW = {
     "reverse_mode": set(),
     "recurrent": {"inputs", "reverse_mode", "cells"},
     "dropout": {"cells"},
+    "graph": {"cells"},
     "layers": {"recurrent", "dropout", "cells"},
     "attention": set(),
     "decoding": {"errors"},
@@ -29,7 +30,7 @@ BELOW = {
     "baselines": {"data"},
     "retrieval": {"data"},
     "bleu": set(),
-    "models": {"layers", "attention", "dropout", "cells", "config", "errors"},
+    "models": {"layers", "attention", "dropout", "graph", "cells", "config", "errors"},
     "translator": {"models", "decoding", "data", "config", "errors"},
     "training": {"config", "task", "errors"},
     "tasks": {"translator", "bleu", "models", "decoding", "data", "losses", "metrics", "plots", "config", "task"}
