@@ -23,10 +23,10 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.data.series import DailySeries, page_views
 from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
 from lstm_gru.metrics import covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
-from lstm_gru.models.forecaster import ForecasterConfig
+from lstm_gru.models.seasonal import SeasonalForecasterConfig
 from lstm_gru.plots import error_by_horizon, learning_curves
 from lstm_gru.task import Task
-from lstm_gru.tasks.forecasting import FAN_FILE, FORECAST_FILE, ForecastingConfig, forecasting, read_forecast
+from lstm_gru.tasks.seasonal import FAN_FILE, FORECAST_FILE, SeasonalConfig, read_forecast, seasonal_forecasting
 from lstm_gru.training.run_directory import valid_lines
 
 HORIZON = 365
@@ -40,9 +40,9 @@ TRAIN = TrainConfig(steps=200, learning_rate=3e-3, warmup_steps=30, weight_decay
 
 # Widths give equal parameter counts, within 1 % of 3,975.
 VARIANTS = {
-    "rnn": ForecastingConfig(model=ForecasterConfig(cell="rnn", features=40), train=TRAIN),
-    "lstm": ForecastingConfig(model=ForecasterConfig(cell="lstm", features=21), train=TRAIN),
-    "gru": ForecastingConfig(model=ForecasterConfig(cell="gru", features=24), train=TRAIN),
+    "rnn": SeasonalConfig(model=SeasonalForecasterConfig(cell="rnn", features=40), train=TRAIN),
+    "lstm": SeasonalConfig(model=SeasonalForecasterConfig(cell="lstm", features=21), train=TRAIN),
+    "gru": SeasonalConfig(model=SeasonalForecasterConfig(cell="gru", features=24), train=TRAIN),
 }
 
 
@@ -52,11 +52,12 @@ def cutoffs() -> list[int]:
     return [last - DAYS_APART * back for back in reversed(range(CUTOFFS))]
 
 
-def folds(config: ForecastingConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
+def folds(config: SeasonalConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
     """Return one task for each cutoff."""
     series = page_views()
     return {
-        f"cutoff-{series.date(cutoff)}": forecasting(series, cutoff, config, dict(settings)) for cutoff in cutoffs()
+        f"cutoff-{series.date(cutoff)}": seasonal_forecasting(series, cutoff, config, dict(settings))
+        for cutoff in cutoffs()
     }
 
 

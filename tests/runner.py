@@ -34,16 +34,16 @@ def long():
     return tiny.line(), tiny.settings(2000, evaluate_every=25)
 
 
-def forecaster():
+def seasonal():
     from lstm_gru.config import TrainConfig
     from lstm_gru.data.series import page_views
-    from lstm_gru.models.forecaster import ForecasterConfig
-    from lstm_gru.tasks.forecasting import ForecastingConfig, WindowConfig, forecasting
+    from lstm_gru.models.seasonal import SeasonalForecasterConfig
+    from lstm_gru.tasks.seasonal import OriginConfig, SeasonalConfig, seasonal_forecasting
 
     train = TrainConfig(steps=12, evaluate_every=4, log_every=1)
-    windows = WindowConfig(horizon=30, origins=4, horizons=2)
-    config = ForecastingConfig(ForecasterConfig(features=3), windows, train)
-    return forecasting(page_views(), 1500, config, {}), train
+    windows = OriginConfig(horizon=30, origins=4, horizons=2)
+    config = SeasonalConfig(SeasonalForecasterConfig(features=3), windows, train)
+    return seasonal_forecasting(page_views(), 1500, config, {}), train
 
 
 def translator():
@@ -66,7 +66,7 @@ def translator():
 
 
 # Every task of the package has its line here, by which it is killed, continued and compared (test_resume.py).
-TASKS = {"line": line, "forecasting": forecaster, "translation": translator}
+TASKS = {"line": line, "seasonal": seasonal, "translation": translator}
 OTHERS = {"heavy": heavy, "long": long}
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from lstm_gru.config import TrainConfig, flatten, from_settings, require, require_choice
 from lstm_gru.errors import InputError
-from lstm_gru.models.forecaster import ForecasterConfig
-from lstm_gru.tasks.forecasting import ForecastingConfig
+from lstm_gru.models.seasonal import SeasonalForecasterConfig
+from lstm_gru.tasks.seasonal import SeasonalConfig
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ def test_flatten_joins_names_with_dots():
 
 
 def test_settings_come_back_from_their_mapping():
-    config = ForecastingConfig(model=ForecasterConfig(cell="lstm", features=3), train=TrainConfig(steps=7, seed=2))
+    config = SeasonalConfig(model=SeasonalForecasterConfig(cell="lstm", features=3), train=TrainConfig(steps=7, seed=2))
     mapping = json.loads(json.dumps(asdict(config)))
-    assert from_settings(ForecastingConfig, mapping) == config
+    assert from_settings(SeasonalConfig, mapping) == config
     del mapping["train"]["steps"]
     mapping["train"]["stepz"] = 1
     with pytest.raises(InputError, match="TrainConfig: fields missing or unknown: steps, stepz; expected average"):
-        from_settings(ForecastingConfig, mapping)
+        from_settings(SeasonalConfig, mapping)

@@ -9,7 +9,7 @@ from lstm_gru import baselines, reproduce
 from lstm_gru.data.series import page_views
 from lstm_gru.experiment import load_experiment
 from lstm_gru.reproduce import Run, chosen_on_validation
-from lstm_gru.tasks.forecasting import FAN_FILE, FORECAST_FILE, Forecast, write_forecast
+from lstm_gru.tasks.seasonal import FAN_FILE, FORECAST_FILE, Forecast, write_forecast
 
 EXPERIMENT = load_experiment("page_views")
 HORIZONS = np.arange(1, 366)

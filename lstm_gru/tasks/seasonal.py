@@ -26,7 +26,7 @@ from lstm_gru.data.series import DailySeries
 from lstm_gru.errors import InputError
 from lstm_gru.losses import huber, pinball, squared
 from lstm_gru.metrics import covered, rmse
-from lstm_gru.models.forecaster import ForecasterConfig, forecaster
+from lstm_gru.models.seasonal import SeasonalForecasterConfig, seasonal_forecaster
 from lstm_gru.plots import forecast_fan
 from lstm_gru.task import Batch, Params, Split, Task
 
@@ -37,7 +37,7 @@ LOWER, UPPER = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
 
 
 @dataclass(frozen=True)
-class WindowConfig:
+class OriginConfig:
     """What a training example is."""
 
     lookback: int = 28
@@ -64,18 +64,18 @@ class WindowConfig:
 
 
 @dataclass(frozen=True)
-class ForecastingConfig:
+class SeasonalConfig:
     """Everything that a forecasting run can change."""
 
-    model: ForecasterConfig = field(default_factory=ForecasterConfig)
-    windows: WindowConfig = field(default_factory=WindowConfig)
+    model: SeasonalForecasterConfig = field(default_factory=SeasonalForecasterConfig)
+    windows: OriginConfig = field(default_factory=OriginConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
 class _Windows:
     """Training and forecast inputs at one cutoff, scaled by what was observed before the held-out days."""
 
-    def __init__(self, series: DailySeries, cutoff: int, config: WindowConfig):
+    def __init__(self, series: DailySeries, cutoff: int, config: OriginConfig):
         self.config, self.cutoff = config, cutoff
         self.view = SeasonalView(series, cutoff)
         self.trained_until = cutoff - config.valid_days
@@ -125,7 +125,7 @@ class _Windows:
         return self.trained_until + np.arange(VALID_ORIGINS) * self.config.valid_days // VALID_ORIGINS
 
 
-def forecasting(series: DailySeries, cutoff: int, config: ForecastingConfig, settings: dict[str, Any]) -> Task:
+def seasonal_forecasting(series: DailySeries, cutoff: int, config: SeasonalConfig, settings: dict[str, Any]) -> Task:
     """Return the task of forecasting ``series`` from one cutoff.
 
     Args:
@@ -201,7 +201,7 @@ def forecasting(series: DailySeries, cutoff: int, config: ForecastingConfig, set
         finish=finish,
         settings={
             **settings,
-            "task": "forecasting",
+            "task": "seasonal_forecasting",
             "data": dict(series.source),
             "cutoff": str(series.date(cutoff)),
             "model": asdict(config.model),
@@ -274,8 +274,8 @@ def _widths(windows: _Windows) -> tuple[int, int, int]:
 
 
 @cache  # All cutoffs of a configuration share these functions, and so what is compiled of them.
-def _functions(config: ForecasterConfig, widths: tuple[int, int, int]) -> tuple[Any, Any, Any]:
-    model = forecaster(config, widths)
+def _functions(config: SeasonalForecasterConfig, widths: tuple[int, int, int]) -> tuple[Any, Any, Any]:
+    model = seasonal_forecaster(config, widths)
 
     def apply(params: Params, batch: Batch, key: jax.Array | None) -> jax.Array:
         return model.apply(params, batch["history"], batch["known"], batch["near"], batch["horizon"], key)

@@ -18,7 +18,7 @@ INITIAL_BIAS = (0.0, 0.956, 0.956)
 
 
 @dataclass(frozen=True)
-class ForecasterConfig:
+class SeasonalForecasterConfig:
     """Settings of the forecaster."""
 
     cell: str = "gru"
@@ -47,7 +47,7 @@ class ForecasterConfig:
         require(self, "fade_days", above=0)
 
 
-class Forecaster(nnx.Module):
+class SeasonalForecaster(nnx.Module):
     """A linear part that knows the seasons, and a recurrent part that fades with the horizon.
 
     Equations, for origin t and horizon h, in units of the residual's standard deviation::
@@ -65,7 +65,7 @@ class Forecaster(nnx.Module):
       rngs: the stream ``params`` draws the initial parameters.
     """
 
-    def __init__(self, config: ForecasterConfig, widths: tuple[int, int, int], *, rngs: nnx.Rngs):
+    def __init__(self, config: SeasonalForecasterConfig, widths: tuple[int, int, int], *, rngs: nnx.Rngs):
         history, known, near = widths
         self.config = config
         layers = [recurrent(CELLS[config.cell](config.features)) for _ in range(config.depth)]
@@ -98,6 +98,6 @@ class Forecaster(nnx.Module):
 
 
 @cache  # One function object for each configuration: whoever shares it shares what is compiled of it.
-def forecaster(config: ForecasterConfig, widths: tuple[int, int, int]) -> Functional:
+def seasonal_forecaster(config: SeasonalForecasterConfig, widths: tuple[int, int, int]) -> Functional:
     """Return the forecaster as pure functions; equal arguments give the identical ones."""
-    return functional(lambda rngs: Forecaster(config, widths, rngs=rngs))
+    return functional(lambda rngs: SeasonalForecaster(config, widths, rngs=rngs))

@@ -12,16 +12,16 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.data.seasonal import SeasonalView
 from lstm_gru.data.series import DailySeries
 from lstm_gru.errors import InputError
-from lstm_gru.models.forecaster import ForecasterConfig
-from lstm_gru.tasks.forecasting import (
+from lstm_gru.models.seasonal import SeasonalForecasterConfig
+from lstm_gru.tasks.seasonal import (
     FAN_FILE,
     FORECAST_FILE,
     Forecast,
-    ForecastingConfig,
-    WindowConfig,
-    forecasting,
+    OriginConfig,
+    SeasonalConfig,
     interval_factor,
     read_forecast,
+    seasonal_forecasting,
     widen,
     write_forecast,
 )
@@ -30,9 +30,9 @@ from lstm_gru.training.loop import TrainState, compiled_update, make_optimizer
 DAYS, CUTOFF, VALID, HORIZON = 700, 620, 40, 25
 DAY = np.arange(DAYS)
 TRAINED_UNTIL = CUTOFF - VALID
-CONFIG = ForecastingConfig(
-    model=ForecasterConfig(cell="rnn", features=3, head_features=4),
-    windows=WindowConfig(lookback=6, horizon=HORIZON, origins=32, horizons=5, valid_days=VALID),
+CONFIG = SeasonalConfig(
+    model=SeasonalForecasterConfig(cell="rnn", features=3, head_features=4),
+    windows=OriginConfig(lookback=6, horizon=HORIZON, origins=32, horizons=5, valid_days=VALID),
 )
 
 
@@ -53,7 +53,7 @@ VALUES[[TRAINED_UNTIL, TRAINED_UNTIL + 1, CUTOFF, CUTOFF + 1]] = 8.5, 7.5, 8.2, 
 
 def task_of(values=VALUES, cutoff=CUTOFF, seed=0, **windows):
     config = replace(CONFIG, train=TrainConfig(seed=seed), windows=replace(CONFIG.windows, **windows))
-    return forecasting(series_of(values), cutoff, config, {"experiment": "test"})
+    return seasonal_forecasting(series_of(values), cutoff, config, {"experiment": "test"})
 
 
 def moved(params):
@@ -273,15 +273,15 @@ def test_a_constant_series_is_refused(value):
 
 @pytest.mark.parametrize("name", ["origins", "horizons", "valid_days", "horizon", "lookback"])
 def test_windows_out_of_range_are_named(name):
-    with pytest.raises(InputError, match=f"^WindowConfig: {name} = 0; expected a number at least 1"):
-        WindowConfig(**{name: 0})
+    with pytest.raises(InputError, match=f"^OriginConfig: {name} = 0; expected a number at least 1"):
+        OriginConfig(**{name: 0})
 
 
 @pytest.mark.parametrize(("name", "most"), [("horizon", 365), ("lookback", 364)])
 def test_windows_stay_within_a_year(name, most):
-    assert getattr(WindowConfig(**{name: most}), name) == most
+    assert getattr(OriginConfig(**{name: most}), name) == most
     with pytest.raises(InputError, match=f"{name} = {most + 1}; expected a number at least 1 and at most {most}$"):
-        WindowConfig(**{name: most + 1})
+        OriginConfig(**{name: most + 1})
 
 
 def test_a_forecast_file_keeps_every_bit_and_missing_days(tmp_path):

@@ -11,7 +11,7 @@ from lstm_gru.cells import CELLS
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
 from lstm_gru.layers import recurrent, stack
-from lstm_gru.models.forecaster import ForecasterConfig, forecaster
+from lstm_gru.models.seasonal import SeasonalForecasterConfig, seasonal_forecaster
 
 WIDTHS = (4, 6, 5)  # Features of history, known and near.
 B, L, K = 3, 7, 4
@@ -26,8 +26,8 @@ def inputs(seed=0):
 
 def model_of(name, **changes):
     """The forecaster and random parameters, those that start at zero included."""
-    config = ForecasterConfig(cell=name, features=3, head_features=8, **changes)
-    model = forecaster(config, WIDTHS)
+    config = SeasonalForecasterConfig(cell=name, features=3, head_features=8, **changes)
+    model = seasonal_forecaster(config, WIDTHS)
     shapes, random = jax.eval_shape(model.init, jax.random.key(0)), np.random.default_rng(1)
     draw = lambda leaf: jnp.asarray(0.6 * random.normal(size=leaf.shape), leaf.dtype)  # noqa: E731
     return config, model, jax.tree.map(draw, shapes)
@@ -48,7 +48,7 @@ def test_forecast_is_the_documented_equation(name, depth):
 
 
 def test_starts_at_the_reference_with_the_interval_of_a_normal_residual():
-    model = forecaster(ForecasterConfig(cell="rnn", features=3), WIDTHS)
+    model = seasonal_forecaster(SeasonalForecasterConfig(cell="rnn", features=3), WIDTHS)
     residual = model.apply(model.init(jax.random.key(0)), *inputs(), None)
     normal = statistics.NormalDist().inv_cdf(0.9)
     np.testing.assert_allclose(residual, np.broadcast_to([-normal, 0, normal], (B, K, 3)), atol=1e-3)
@@ -93,21 +93,25 @@ def test_dropout_leaves_the_linear_part_alone(key):
 def test_variants_of_page_views_are_of_equal_size():
     counts = {}
     for name, config in load_experiment("page_views").variants.items():
-        params = jax.eval_shape(forecaster(config.model, (10, 63, 10)).init, jax.random.key(0))
+        params = jax.eval_shape(seasonal_forecaster(config.model, (10, 63, 10)).init, jax.random.key(0))
         counts[name] = sum(leaf.size for leaf in jax.tree.leaves(params))
     assert max(counts.values()) <= 1.1 * min(counts.values()), counts
 
 
 def test_equal_settings_share_one_model():
-    assert forecaster(ForecasterConfig(), WIDTHS) is forecaster(ForecasterConfig(), WIDTHS)
-    assert forecaster(ForecasterConfig(), WIDTHS) is not forecaster(ForecasterConfig(features=3), WIDTHS)
+    assert seasonal_forecaster(SeasonalForecasterConfig(), WIDTHS) is seasonal_forecaster(
+        SeasonalForecasterConfig(), WIDTHS
+    )
+    assert seasonal_forecaster(SeasonalForecasterConfig(), WIDTHS) is not seasonal_forecaster(
+        SeasonalForecasterConfig(features=3), WIDTHS
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(cell="ltsm"), "ForecasterConfig: cell = 'ltsm'; expected one of rnn, irnn, lstm, "),
-        (dict(features=0), "ForecasterConfig: features = 0; expected a number at least 1"),
+        (dict(cell="ltsm"), "SeasonalForecasterConfig: cell = 'ltsm'; expected one of rnn, irnn, lstm, "),
+        (dict(features=0), "SeasonalForecasterConfig: features = 0; expected a number at least 1"),
         (dict(depth=0), "depth = 0; expected a number at least 1"),
         (dict(head_features=0), "head_features = 0; expected a number at least 1"),
         (dict(dropout=1.0), "dropout = 1.0; expected a number at least 0 and below 1"),
@@ -117,7 +121,7 @@ def test_equal_settings_share_one_model():
 )
 def test_settings_out_of_range_are_named(change, message):
     with pytest.raises(InputError, match=message):
-        ForecasterConfig(**change)
+        SeasonalForecasterConfig(**change)
 
 
 def test_bounds_never_cross_the_centre():
