@@ -22,7 +22,7 @@ from lstm_gru import baselines
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.series import DailySeries, page_views
 from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
-from lstm_gru.metrics import covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
+from lstm_gru.metrics import coverage, covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
 from lstm_gru.models.seasonal import SeasonalForecasterConfig
 from lstm_gru.plots import error_by_horizon, learning_curves
 from lstm_gru.task import Task
@@ -108,10 +108,9 @@ def _measure(predicted: np.ndarray, dates: Sequence[str] | None = None) -> Measu
         "mase": mae(centre / scales, observed / scales),
     }
     if lower is not None:
-        inside = covered(lower, upper, observed)
         scores["pinball"] = (pinball(lower, observed, 0.1) + pinball(upper, observed, 0.9)) / 2
-        scores["coverage"] = float(np.nanmean(inside))
-        scores["coverage_37_days"] = float(rolling_by_horizon(inside)[36])
+        scores["coverage"] = coverage(lower, upper, observed)
+        scores["coverage_37_days"] = float(rolling_by_horizon(covered(lower, upper, observed))[36])
     squared = (centre - observed) ** 2
     folds = {
         f"cutoff-{series.date(cutoff)}": (float(np.nansum(row)), int(np.sum(~np.isnan(row))))

@@ -25,7 +25,7 @@ from lstm_gru.data.seasonal import YEAR, SeasonalView
 from lstm_gru.data.series import DailySeries
 from lstm_gru.errors import InputError
 from lstm_gru.losses import huber, pinball, squared
-from lstm_gru.metrics import covered, rmse
+from lstm_gru.metrics import coverage, rmse
 from lstm_gru.models.seasonal import SeasonalForecasterConfig, seasonal_forecaster
 from lstm_gru.plots import forecast_fan
 from lstm_gru.task import Batch, Params, Split, Task
@@ -167,8 +167,8 @@ def seasonal_forecasting(series: DailySeries, cutoff: int, config: SeasonalConfi
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
         predicted, observed = held_out(params) if split == "valid" else from_cutoff(params)
-        inside = covered(predicted[..., 0], predicted[..., 2], observed)
-        return {"rmse": rmse(predicted[..., 1], observed), "coverage": float(np.nanmean(inside))}
+        lower, centre, upper = np.moveaxis(predicted, -1, 0)
+        return {"rmse": rmse(centre, observed), "coverage": coverage(lower, upper, observed)}
 
     def finish(params: Params, run_dir: Path) -> None:
         predicted, observed = from_cutoff(params)

@@ -1,0 +1,41 @@
+"""Metrics on NumPy arrays: of points, of intervals, and whether one model is better than another.
+
+A missing observation is NaN and never counts; where nothing was observed, a metric is NaN. A forecast is never
+missing: one that is NaN beside an observation makes the metric NaN, lest a model gain by what it leaves out.
+Shapes are compared, nothing is broadcast.
+"""
+
+from lstm_gru.metrics.comparison import paired_bootstrap, root_mean_square
+from lstm_gru.metrics.intervals import coverage, covered, pinball
+from lstm_gru.metrics.points import (
+    explained_variance,
+    frobenius_accuracy,
+    mae,
+    mape,
+    mase_scale,
+    r2,
+    r2_about_forecast,
+    rmse,
+    rolling_by_horizon,
+    smape,
+    zeros_as_missing,
+)
+
+__all__ = [
+    "coverage",
+    "covered",
+    "explained_variance",
+    "frobenius_accuracy",
+    "mae",
+    "mape",
+    "mase_scale",
+    "paired_bootstrap",
+    "pinball",
+    "r2",
+    "r2_about_forecast",
+    "rmse",
+    "rolling_by_horizon",
+    "root_mean_square",
+    "smape",
+    "zeros_as_missing",
+]

@@ -1,0 +1,68 @@
+"""How good quantiles and intervals are."""
+
+import numpy as np
+
+from lstm_gru.metrics.checks import mean, observed_pairs, require_same_shape
+
+
+def pinball(forecast: np.ndarray, observed: np.ndarray, level: float) -> float:
+    """Return the mean pinball (quantile) loss over observed points.
+
+    Equation: ``mean max(q·e, (q - 1)·e)`` with ``e = y - ŷ``. Source: Koenker & Bassett 1978. Half the absolute error
+    at the median; some libraries report twice this.
+
+    Args:
+      forecast: any shape, the quantile.
+      observed: the same shape; NaN where missing.
+      level: q, between 0 and 1.
+
+    Raises:
+      ValueError: naming the argument whose shape or range is wrong.
+
+    Example:
+      >>> round(pinball(np.array([3.0, 3.0]), np.array([1.0, np.nan]), 0.9), 3)
+      0.2
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level: {level}, expected between 0 and 1")
+    forecast, observed = observed_pairs(forecast, observed)
+    error = observed - forecast
+    return mean(np.maximum(level * error, (level - 1) * error))
+
+
+def covered(lower: np.ndarray, upper: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return where the interval holds the observation, its bounds included.
+
+    Equation: ``1 if l <= y <= u else 0``. A bound that is NaN holds nothing.
+
+    Args:
+      lower: any shape.
+      upper: the same shape.
+      observed: the same shape; NaN where missing.
+
+    Returns:
+      The same shape: 1 where it does, 0 where not, NaN where nothing was observed.
+
+    Raises:
+      ValueError: naming the argument whose shape differs.
+
+    Example:
+      >>> covered(np.zeros(3), np.ones(3), np.array([1.0, 2.0, np.nan]))
+      array([ 1.,  0., nan])
+    """
+    require_same_shape("lower", lower, "observed", observed)
+    require_same_shape("upper", upper, "observed", observed)
+    lower, upper, observed = np.asarray(lower), np.asarray(upper), np.asarray(observed)
+    inside = (lower <= observed) & (observed <= upper)
+    return np.where(np.isnan(observed), np.nan, inside.astype(float))
+
+
+def coverage(lower: np.ndarray, upper: np.ndarray, observed: np.ndarray) -> float:
+    """Return the share of observed points inside the interval, the mean of `covered`; arguments as there.
+
+    Example:
+      >>> coverage(np.zeros(3), np.ones(3), np.array([1.0, 2.0, np.nan]))
+      0.5
+    """
+    inside = covered(lower, upper, observed)
+    return mean(inside[~np.isnan(inside)])
