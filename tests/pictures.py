@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from lstm_gru.plots import Curve, alignment, error_by_horizon, forecast_fan, learning_curves, score_by_length
+from lstm_gru.plots import (
+    Curve,
+    alignment,
+    error_by_horizon,
+    forecast_fan,
+    learning_curves,
+    score_by_length,
+    sensor_heatmap,
+)
 
+MINUTES = np.datetime64("2012-03-01T06:00:00") + 300 * np.arange(24)
 DAYS = np.datetime64("2015-01-01") + np.arange(60)
 HORIZONS = np.arange(1, 31)
 STEPS = np.arange(0, 50, 10)
@@ -73,12 +82,25 @@ def attention(**changes):
     return {"title": "Attention", "weights": weights, "src": src, "trg": trg} | changes
 
 
+def heatmap(**changes):
+    observed = np.stack([wave(24, level) for level in (60.0, 55.0, 20.0)], axis=-1)
+    return {
+        "title": "Sensors",
+        "value_label": "speed (mph)",
+        "times": MINUTES,
+        "observed": np.where(observed > 60.9, np.nan, observed),
+        "forecast": observed + np.array([2, -3, 0]),
+        "sensors": ["773869", "767541", "767542"],
+    } | changes
+
+
 PICTURES = {
     "fan": (forecast_fan, fan),
     "errors": (error_by_horizon, errors),
     "learning": (learning_curves, learning),
     "lengths": (score_by_length, lengths),
     "attention": (alignment, attention),
+    "sensors": (sensor_heatmap, heatmap),
 }
 
 

@@ -4,9 +4,23 @@ import struct
 
 import numpy as np
 import pytest
-from pictures import DAYS, PICTURES, STEPS, attention, drawn, errors, fan, learning, lengths, texts, wave
+from pictures import (
+    DAYS,
+    MINUTES,
+    PICTURES,
+    STEPS,
+    attention,
+    drawn,
+    errors,
+    fan,
+    heatmap,
+    learning,
+    lengths,
+    texts,
+    wave,
+)
 
-from lstm_gru.plots import alignment, error_by_horizon, forecast_fan, learning_curves, score_by_length
+from lstm_gru.plots import alignment, error_by_horizon, forecast_fan, learning_curves, score_by_length, sensor_heatmap
 
 every = pytest.mark.parametrize(("write", "arguments"), PICTURES.values(), ids=PICTURES)
 
@@ -53,6 +67,8 @@ LABELS = {
     "learning": {"RMSE", "training step", "gru", RUNS.format(3)},
     "lengths": {"BLEU", "source words (number of sentences)", "lstm", "gru", RUNS.format("2 to 3")},
     "attention": {"attention weight"},
+    "sensors": {"observed", "forecast", "absolute error", "sensor", "time on 2012-03-01", "grey: missing"}
+    | {"speed (mph)", "error: speed (mph)"},
 }
 
 
@@ -75,6 +91,8 @@ def test_unequal_lengths_of_a_fan_name_the_argument(name, tmp_path):
         (forecast_fan, fan(reference_label=""), "reference_label: empty"),
         (forecast_fan, fan(dates=DAYS[29:59]), "dates: begin on 2015-01-30"),
         (forecast_fan, fan(history_dates=DAYS[:0], history=wave(0)), "history_dates: empty"),
+        (forecast_fan, fan(dates=DAYS[:29:-1]), "dates: some are NaT or not in ascending order"),
+        (forecast_fan, fan(history_dates=np.arange(30)), r"history_dates: int64 \(30,\), expected .* of datetime64"),
         (error_by_horizon, errors(curves={}), "curves: empty"),
         (error_by_horizon, errors(curves={"a": (wave(29),)}), r"curves\['a'\].values: shape \(29,\)"),
         (error_by_horizon, errors(curves={"a": (wave(30), "measured", wave(2))}), r"curves\['a'\].spread"),
@@ -107,6 +125,17 @@ def test_unequal_lengths_of_a_fan_name_the_argument(name, tmp_path):
         (alignment, attention(trg=["a"] * 4), r"weights: shape \(3, 4\), expected \(4, 4\)"),
         (alignment, attention(weights=np.full((3, 4), 1.1)), "weights: some are NaN or not from 0 to 1"),
         (alignment, attention(weights=np.full((3, 4), np.nan)), "weights: some are NaN"),
+        (sensor_heatmap, heatmap(times=MINUTES[::-1]), "times: some are NaT or not in ascending order"),
+        (
+            sensor_heatmap,
+            heatmap(times=np.append(MINUTES[:-1], MINUTES[-1] + 300)),
+            "times: steps of 300 seconds to 600 seconds, expected equal ones",
+        ),
+        (sensor_heatmap, heatmap(times=MINUTES[:1]), "times: one and so no step"),
+        (sensor_heatmap, heatmap(sensors=[]), "sensors: empty"),
+        (sensor_heatmap, heatmap(sensors=["a"] * 4), r"observed: shape \(24, 3\), expected \(24, 4\) as times and"),
+        (sensor_heatmap, heatmap(forecast=np.ones((3, 24))), r"forecast: shape \(3, 24\), expected \(24, 3\)"),
+        (sensor_heatmap, heatmap(observed=np.full((24, 3), np.nan)), "observed: nothing but NaN"),
     ],
 )
 def test_wrong_arguments_are_named(write, arguments, message, tmp_path):

@@ -31,6 +31,15 @@ def test_a_point_at_the_edge_keeps_its_name_inside(point, tmp_path):
     assert box.x1 < axes.bbox.x1
 
 
+def test_names_of_neighbouring_points_do_not_overlap(tmp_path):
+    points = [(f"published {n}", 10 + n % 2, 8 + n / 100) for n in range(5)]
+    axes = drawn(error_by_horizon, tmp_path / "a.png", **errors(points=points)).axes[0]
+    names = [text for text in axes.texts if text.get_text().startswith("published")]
+    boxes = [text_box(text) for text in names]
+    assert not any(box.count_overlaps(boxes) > 1 for box in boxes)
+    assert {text.xy for text in names} == {(x, y) for _, x, y in points}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_spread_apart_keeps_order_gap_and_bounds(seed):
     positions = np.random.default_rng(seed).uniform(0, 100, 6)

@@ -4,11 +4,21 @@ Figures are built as objects, without pyplot, so that nothing is shared between 
 matplotlib, equal data give equal bytes. What was trained has a colour of Okabe & Ito (2008), which
 colour-blind readers can tell apart; everything else is grey.
 
-One file a family of pictures, upon `style` (the common dress), `labels` (where names stand) and `checks` (refusals).
+One file a family of pictures, upon `style` (the common dress), `labels` (where names stand), `times` (axes of time)
+and `checks` (refusals).
 """
 
 from lstm_gru.plots.attention import alignment
 from lstm_gru.plots.comparisons import learning_curves, score_by_length
 from lstm_gru.plots.forecasts import Curve, error_by_horizon, forecast_fan
+from lstm_gru.plots.sensors import sensor_heatmap
 
-__all__ = ["Curve", "alignment", "error_by_horizon", "forecast_fan", "learning_curves", "score_by_length"]
+__all__ = [
+    "Curve",
+    "alignment",
+    "error_by_horizon",
+    "forecast_fan",
+    "learning_curves",
+    "score_by_length",
+    "sensor_heatmap",
+]

@@ -1,9 +1,7 @@
 """Attention: which source words each target word was written from."""
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,9 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from lstm_gru.plots.labels import text_box
+from lstm_gru.plots.labels import drawable, overhang, text_box
 from lstm_gru.plots.style import BLUE, DPI, GREY, INK, PALE, TEXT_SIZE, TITLE_SIZE, write
 
 MATRIX = 6.5  # inches of the longer side, unless that makes cells too large or too small
@@ -23,16 +20,6 @@ HEADING = 0.4  # from the top of the title to that of the words
 WORD_HEIGHT = 1.3  # of a line, in sizes of its font
 SLANT = 60  # degrees, of source words
 WHITE_TO_BLUE = LinearSegmentedColormap.from_list("white to blue", ["white", BLUE, "#002f4d"])
-MISSING = "\N{WHITE SQUARE}"
-
-
-class _Sides(NamedTuple):
-    """Inches."""
-
-    left: float
-    right: float
-    bottom: float
-    top: float
 
 
 def alignment(path: Path, *, title: str, weights: np.ndarray, src: Sequence[str], trg: Sequence[str]) -> None:
@@ -82,8 +69,8 @@ def _write_words(axes: Axes, src: Sequence[str], trg: Sequence[str], size: float
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     slanted = {"rotation": SLANT, "rotation_mode": "anchor", "ha": "left", "va": "center"}
-    axes.set_xticks(np.arange(len(src)) + 0.5, [_drawable(word) for word in src], **plain, **slanted)
-    axes.set_yticks(np.arange(len(trg)) + 0.5, [_drawable(word) for word in trg], **plain)
+    axes.set_xticks(np.arange(len(src)) + 0.5, [drawable(word) for word in src], **plain, **slanted)
+    axes.set_yticks(np.arange(len(trg)) + 0.5, [drawable(word) for word in trg], **plain)
 
 
 def _fill_bar(bar: Axes, mesh: QuadMesh) -> None:
@@ -95,8 +82,8 @@ def _fill_bar(bar: Axes, mesh: QuadMesh) -> None:
 
 def _arrange(figure: Figure, axes: Axes, bar: Axes, title: str) -> None:
     """Give the figure the size of its parts: the title above all, the bar right of the matrix, their tops level."""
-    heading = figure.text(0, 0, _drawable(title), parse_math=False, fontsize=TITLE_SIZE, fontweight="bold", color=INK)
-    words, numbers = _overhang(axes), _overhang(bar)
+    heading = figure.text(0, 0, drawable(title), parse_math=False, fontsize=TITLE_SIZE, fontweight="bold", color=INK)
+    words, numbers = overhang(axes), overhang(bar)
     matrix_width, matrix_height = axes.get_position().size
     bar_width, bar_height = bar.get_position().size
     beside = max(words.right, GAP + bar_width + numbers.right)
@@ -108,20 +95,3 @@ def _arrange(figure: Figure, axes: Axes, bar: Axes, title: str) -> None:
     axes.set_position(np.array([left, top - matrix_height, matrix_width, matrix_height]) / scale)
     bar.set_position(np.array([left + matrix_width + GAP, top - bar_height, bar_width, bar_height]) / scale)
     heading.set(position=(MARGIN / width, 1 - MARGIN / height), va="top")
-
-
-def _overhang(axes: Axes) -> _Sides:
-    """How far what is written around axes reaches beyond them."""
-    inner, outer = axes.bbox, axes.get_tightbbox(axes.figure.canvas.get_renderer())
-    sides = inner.x0 - outer.x0, outer.x1 - inner.x1, inner.y0 - outer.y0, outer.y1 - inner.y1
-    return _Sides(*(side / DPI for side in sides))
-
-
-def _drawable(text: str) -> str:
-    """The text with a square for each character that the font lacks."""
-    return "".join(character if ord(character) in _characters() else MISSING for character in text)
-
-
-@cache
-def _characters() -> frozenset[int]:
-    return frozenset(get_font(findfont(FontProperties())).get_charmap())

@@ -7,12 +7,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from lstm_gru.plots.checks import require_a_value, require_any, require_length
-from lstm_gru.plots.labels import label_ends, label_point
+from lstm_gru.plots.labels import label_ends, label_points
 from lstm_gru.plots.style import BLUE, DASHES, INK, TEXT_SIZE, TRIVIAL, VERMILION, band, empty_figure, strokes, write
+from lstm_gru.plots.times import axis_label, date_ticks, require_times, written
+
+MOST_TICKS = 15  # With so many distances between horizons or fewer, each horizon has one.
 
 
 class Curve(NamedTuple):
@@ -50,9 +52,9 @@ def forecast_fan(
       path: the PNG file.
       title: what is seen, in one line.
       value_label: the quantity with its unit.
-      history_dates: ``[P]``, ``datetime64[D]`` in ascending order; the last one is the cutoff.
+      history_dates: ``[P]``, ``datetime64`` of any unit in ascending order; the last one is the cutoff.
       history: ``[P]``; NaN leaves a gap.
-      dates: ``[H]``, ``datetime64[D]`` after the cutoff.
+      dates: ``[H]``, ``datetime64`` of any unit in ascending order, after the cutoff.
       observed: ``[H]``; NaN leaves a gap.
       forecast: ``[H]``.
       lower: ``[H]``, the 10 % quantile.
@@ -68,6 +70,8 @@ def forecast_fan(
         after["reference"] = reference
         if not reference_label:
             raise ValueError("reference_label: empty, but there is a reference")
+    require_times("history_dates", history_dates)
+    require_times("dates", dates)
     require_length("history", history, "history_dates", history_dates)
     for name, values in after.items():
         require_length(name, values, "dates", dates)
@@ -120,7 +124,8 @@ def _forecast_fan(
     after: Mapping[str, np.ndarray],
     reference_label: str,
 ) -> Figure:
-    figure, axes = empty_figure(title, ("date", value_label))
+    times = np.concatenate([history[0], dates])
+    figure, axes = empty_figure(title, (axis_label(times), value_label))
     handles = axes.plot(*history, color="#8a8a8a", linewidth=0.9, label="history")
     # A missing day breaks the line; the dots also show a day that stands between two missing ones.
     dots = {"marker": ".", "markersize": 4, "markeredgewidth": 0, "linewidth": 0.4}
@@ -132,33 +137,22 @@ def _forecast_fan(
         dashed = {"color": VERMILION, "linewidth": 1.3, "linestyle": DASHES[0]}
         handles += axes.plot(dates, after["reference"], **dashed, zorder=3.5, label=reference_label)
     axes.set_xlim(history[0][0], dates[-1])
-    _date_ticks(axes)
-    _mark_cutoff(axes, history[0][-1])
+    date_ticks(axes)
+    _mark_cutoff(axes, history[0][-1], written(history[0][-1], times))
     spacing = {"columnspacing": 1.6, "borderpad": 0.2, "borderaxespad": 0.2}
     place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(handles)}
     axes.legend(handles=handles, frameon=False, fontsize=TEXT_SIZE, **place, **spacing)
     return figure
 
 
-def _date_ticks(axes: Axes) -> None:
-    # Every month carries its year, as the first one would not have it otherwise.
-    formats = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%S.%f"]
-    firsts = ["", "%b %Y", "%b %Y", "%d %b", "%H:%M", "%H:%M"]
-    locator = AutoDateLocator(minticks=5, maxticks=10)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(locator, formats=formats, zero_formats=firsts, show_offset=False)
-    )
-
-
-def _mark_cutoff(axes: Axes, cutoff: np.datetime64) -> None:
+def _mark_cutoff(axes: Axes, cutoff: np.datetime64, name: str) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.1 * (high - low))  # room for the label above all values
     axes.axvline(cutoff, color=INK, linewidth=1)
     start, end = axes.get_xlim()
     early = axes.convert_xunits(cutoff) < start + 0.2 * (end - start)  # no room for it on the left
     axes.annotate(
-        f"cutoff {cutoff}",
+        f"cutoff {name}",
         (cutoff, 1),
         xycoords=("data", "axes fraction"),
         xytext=(6 if early else -6, -3),
@@ -186,13 +180,16 @@ def _error_by_horizon(
             look = {"color": stroke.colour, "linewidth": 2, "linestyle": stroke.line, "zorder": 3}
         else:
             look = {"color": next(grey), "linewidth": 1.3, "linestyle": next(dashes)}
+        look["marker"] = "o" if len(horizons) == 1 else None
         lines += axes.plot(horizons, curve.values, **look, label=name)
         if curve.spread is not None:
             band(axes, horizons, curve.values - curve.spread, curve.values + curve.spread, look["color"])
-    axes.set_xlim(horizons[0], horizons[-1])
+    if len(horizons) > 1:
+        axes.set_xlim(horizons[0], horizons[-1])
+    if np.ptp(horizons) <= MOST_TICKS * min(np.diff(horizons), default=np.inf):
+        axes.set_xticks(horizons)
     for _, horizon, value in points:
         axes.plot([horizon], [value], "D", color=INK, markersize=7, markeredgecolor="white", zorder=5, clip_on=False)
     label_ends(axes, lines)
-    for point in points:
-        label_point(axes, *point)
+    label_points(axes, points)
     return figure

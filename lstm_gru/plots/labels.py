@@ -1,10 +1,12 @@
-"""Where names stand: those of lines in the right margin, those of points beside them, none upon another."""
+"""Names and where they stand: those of lines in the right margin, of points beside them, none upon another."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
@@ -15,6 +17,7 @@ from lstm_gru.plots.style import DPI, INK, RIGHT, TEXT_SIZE, place
 
 HALO = (withStroke(linewidth=3, foreground="white"),)
 JOINT = 1.025  # where the names begin, as a fraction of the axes' width
+MISSING = "\N{WHITE SQUARE}"
 SAMPLE, BLANK = 26, " " * 9  # points, and spaces of that width and a little more
 
 
@@ -25,6 +28,15 @@ class End(NamedTuple):
     x: float
     y: float
     colour: str
+
+
+class Sides(NamedTuple):
+    """Distances in inches."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
 
 
 def end_of(line: Line2D) -> End:
@@ -90,16 +102,22 @@ def spread_apart(positions: np.ndarray, gap: float, bounds: tuple[float, float])
     return result
 
 
-def label_point(axes: Axes, name: str, x: float, y: float) -> None:
-    """Write a marker's name below it, towards the middle, readable on top of lines."""
-    side = 1 if x < np.mean(axes.get_xlim()) else -1
-    beside = {
-        "xytext": (6 * side, -8),
-        "textcoords": "offset points",
-        "ha": "left" if side > 0 else "right",
-        "va": "top",
-    }
-    axes.annotate(name, (x, y), **beside, color=INK, fontsize=TEXT_SIZE, zorder=5, path_effects=HALO)
+def label_points(axes: Axes, points: Sequence[tuple[str, float, float]]) -> None:
+    """Write the names of markers below them, towards the middle, readable on top of lines, none upon another.
+
+    Args:
+      axes: with its final limits and size.
+      points: ``(name, x, y)``.
+    """
+    taken = []
+    for name, x, y in sorted(points, key=lambda point: -point[2]):
+        side = 1 if x < np.mean(axes.get_xlim()) else -1
+        look = {"ha": "left" if side > 0 else "right", "va": "top", "zorder": 5, "path_effects": HALO}
+        place = {"xytext": (6 * side, -8), "textcoords": "offset points"}
+        text = axes.annotate(name, (x, y), **place, **look, color=INK, fontsize=TEXT_SIZE)
+        while text_box(text).count_overlaps(taken):
+            text.set_position((6 * side, text.get_position()[1] - 1))
+        taken.append(text_box(text))
 
 
 def text_box(text: Text) -> Bbox:
@@ -108,3 +126,24 @@ def text_box(text: Text) -> Bbox:
     if isinstance(text, Annotation):
         text.update_positions(renderer)
     return Text.get_window_extent(text, renderer)
+
+
+def overhang(axes: Axes) -> Sides:
+    """Return how far what is written around axes reaches beyond them, in inches."""
+    inner, outer = axes.bbox, axes.get_tightbbox(axes.figure.canvas.get_renderer())
+    sides = inner.x0 - outer.x0, outer.x1 - inner.x1, inner.y0 - outer.y0, outer.y1 - inner.y1
+    return Sides(*(side / DPI for side in sides))
+
+
+def drawable(text: str) -> str:
+    """Return the text with a square for each character that the font lacks.
+
+    >>> drawable("a東")
+    'a□'
+    """
+    return "".join(character if ord(character) in _characters() else MISSING for character in text)
+
+
+@cache
+def _characters() -> frozenset[int]:
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())

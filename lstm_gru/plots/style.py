@@ -57,6 +57,9 @@ def empty_figure(title: str, labels: tuple[str, str], note: str = "") -> tuple[F
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=TEXT_SIZE, labelcolor=INK, color=GREY)
     axes.tick_params(axis="y", length=0)
+    # The power of ten of large numbers stands left of the axes, as a legend may stand above them.
+    axes.ticklabel_format(axis="y", useMathText=True)
+    axes.yaxis.get_offset_text().set(ha="right", fontsize=TEXT_SIZE, color=INK)
     return figure, axes
 
 
