@@ -1,10 +1,12 @@
 """Fetching: where a file is looked for, what is downloaded, and that nothing with another checksum is ever used."""
 
 import hashlib
+import os
 import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from lstm_gru.errors import InputError
 CONTENT = b"\x1f\x8b a file \x00" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 OTHER = hashlib.sha256(b"other").hexdigest()
+DATA = os.environ.get("LSTM_GRU_DATA")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -151,6 +154,22 @@ def test_a_server_that_is_down_is_named(cache, tmp_path):
     assert everything_in(tmp_path) == []
 
 
+def test_a_file_without_an_address_is_asked_of_the_user(cache, tmp_path):
+    file = PublicFile("kind/file.gz", None, SHA256, "none", by_hand="a shop, https://shop.example/file")
+    remedy = "put it into a folder as kind/file.gz and name the folder by --data-dir or LSTM_GRU_DATA"
+    message = (
+        f"^kind/file.gz: there is no {tmp_path}/kind/file.gz nor {cache}/kind/file.gz, and it cannot be downloaded "
+        f"without you; get it from a shop, https://shop.example/file, {remedy}$"
+    )
+    with pytest.raises(InputError, match=message):
+        fetch(file, tmp_path)
+    path = put(tmp_path)
+    assert fetch(file, tmp_path) == path
+    path.write_bytes(b"other")
+    with pytest.raises(InputError, match=f"^kind/file.gz: {path} has SHA-256 {OTHER}, .*; replace it$"):
+        fetch(file, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("path", "sha256"),
     [("/other", OTHER), ("/truncated_without_length", hashlib.sha256(CONTENT[:5000]).hexdigest())],
@@ -210,6 +229,14 @@ def test_the_table_holds_whole_checksums_and_fixed_commits():
     for name, file in FILES.items():
         assert name == file.name
         assert re.fullmatch("[0-9a-f]{64}", file.sha256)
-        assert re.fullmatch(r"https://raw\.githubusercontent\.com/[\w-]+/[\w-]+/[0-9a-f]{40}/.*", file.url)
-        assert file.url.rpartition("/")[2] == file.name.rpartition("/")[2]
         assert file.licence
+        assert (file.url is None) == bool(file.by_hand)
+        if file.url:
+            assert re.fullmatch(r"https://raw\.githubusercontent\.com/[\w-]+/[\w-]+/[0-9a-f]{40}/.*", file.url)
+            assert name.endswith(file.url.rpartition("/")[2])
+
+
+@pytest.mark.skipif(not DATA, reason="LSTM_GRU_DATA names no data folder")
+@pytest.mark.parametrize("name", FILES)
+def test_a_data_folder_holds_what_the_table_says(name):
+    assert fetch(FILES[name], DATA) == Path(DATA) / name

@@ -19,15 +19,17 @@ class PublicFile:
 
     Attributes:
       name: its path below a data folder and below the cache.
-      url: where it is downloaded from.
+      url: where it is downloaded from; None where only a person can, who then puts it into a data folder.
       sha256: checksum of its bytes as they are stored.
       licence: whose it is and under which terms.
+      by_hand: where a person gets it, if there is no ``url``.
     """
 
     name: str
-    url: str
+    url: str | None
     sha256: str
     licence: str
+    by_hand: str = ""
 
 
 def _multi30k(name: str, sha256: str) -> PublicFile:
@@ -40,6 +42,26 @@ def _multi30k(name: str, sha256: str) -> PublicFile:
     )
 
 
+def _los_loop(name: str, sha256: str) -> PublicFile:
+    commit = "32ca5ba33da82b9fdd9266c35abc80416a054a61"
+    return PublicFile(
+        name=f"traffic/{name}",
+        url=f"https://raw.githubusercontent.com/lehaifeng/T-GCN/{commit}/T-GCN/T-GCN-PyTorch/data/{name}",
+        sha256=sha256,
+        licence="T-GCN (Zhao et al. 2019), MIT licence of its T-GCN-PyTorch; readings of METR-LA (Li et al. 2018)",
+    )
+
+
+def _single_detector(name: str, sha256: str) -> PublicFile:
+    commit = "9eceab34e86818c145cbd2110f42ac1487f7bdfd"
+    return PublicFile(
+        name=f"traffic/pems_single_detector_{name}",
+        url=f"https://raw.githubusercontent.com/xiaochus/TrafficFlowPrediction/{commit}/data/{name}",
+        sha256=sha256,
+        licence="xiaochus/TrafficFlowPrediction, MIT; counts of Caltrans PeMS",
+    )
+
+
 FILES = {
     file.name: file
     for file in (
@@ -49,6 +71,18 @@ FILES = {
         _multi30k("val.en.gz", "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28"),
         _multi30k("test_2016_flickr.de.gz", "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8"),
         _multi30k("test_2016_flickr.en.gz", "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9"),
+        _los_loop("los_speed.csv", "7b732d86ae32b2930595becba28aff39dacbfb2197e250fc0332e1744ce2cbf4"),
+        _los_loop("los_adj.csv", "7a6eb41e10677992b5af50f5ab187c6c05c5c3a92cb973950cfddbf857361e76"),
+        _single_detector("train.csv", "cf46f219b4595fa214d99d42a85ccd5e7137499efaa54e4705eaf25653b09f14"),
+        _single_detector("test.csv", "c3abee88094bb733e04c74812ae6b749ac5f21f6ccedf53120b5e3d8df2fc7ba"),
+        PublicFile(
+            name="web/daily-website-visitors.csv",
+            url=None,
+            sha256="f6cb2b93d3c6d96207d3892cdf72a64ee99b47820528526348f018caff5912f4",
+            licence="no licence is known, so it is never redistributed",
+            by_hand='Kaggle\'s "Daily website visitors (time series regression)", '
+            "https://www.kaggle.com/datasets/bobnau/daily-website-visitors",
+        ),
     )
 }
 
@@ -57,7 +91,7 @@ def fetch(file: PublicFile, data_dir: str | Path | None = None) -> Path:
     """Return the path of a file whose checksum has just been verified.
 
     It is looked for in the data folder, then in the cache (``$XDG_CACHE_HOME/lstm_gru``, else
-    ``~/.cache/lstm_gru``), and then downloaded into the cache.
+    ``~/.cache/lstm_gru``), and then downloaded into the cache, if it has an address for that.
 
     Args:
       file: one of `FILES`.
@@ -114,15 +148,16 @@ def _verify(file: PublicFile, content: bytes, what: str, remedy: str) -> None:
 
 
 def _download(file: PublicFile, places: list[Path]) -> bytes:
+    missing = f"{file.name}: there is no {' nor '.join(str(path) for path in places)}, and"
+    remedy = f"into a folder as {file.name} and name the folder by --data-dir or {VARIABLE}"
+    if file.url is None:
+        raise InputError(f"{missing} it cannot be downloaded without you; get it from {file.by_hand}, put it {remedy}")
     try:
         with urllib.request.urlopen(file.url, timeout=TIMEOUT_SECONDS) as response:
             return response.read()  # All at once, since only this raises when the connection ends early.
     except (OSError, http.client.HTTPException) as error:
-        tried = " nor ".join(str(path) for path in places)
-        raise InputError(
-            f"{file.name}: there is no {tried}, and downloading {file.url} failed ({error}); "
-            f"put the file into a folder as {file.name} and name the folder by --data-dir or {VARIABLE}"
-        ) from error
+        reason = f"downloading {file.url} failed ({error})"
+        raise InputError(f"{missing} {reason}; put the file {remedy}") from error
 
 
 def _keep(file: PublicFile, content: bytes, path: Path) -> None:
