@@ -20,7 +20,8 @@ import numpy as np
 
 from lstm_gru import baselines
 from lstm_gru.config import TrainConfig
-from lstm_gru.data.series import DailySeries, page_views
+from lstm_gru.data.seasonal import daily_values
+from lstm_gru.data.series import Series, page_views
 from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
 from lstm_gru.metrics import coverage, covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
 from lstm_gru.models.seasonal import SeasonalForecasterConfig
@@ -56,7 +57,7 @@ def folds(config: SeasonalConfig, settings: Mapping[str, Any]) -> dict[str, Task
     """Return one task for each cutoff."""
     series = page_views()
     return {
-        f"cutoff-{series.date(cutoff)}": seasonal_forecasting(series, cutoff, config, dict(settings))
+        f"cutoff-{series.base.text(cutoff)}": seasonal_forecasting(series, cutoff, config, dict(settings))
         for cutoff in cutoffs()
     }
 
@@ -86,18 +87,18 @@ def peers() -> dict[str, Measured]:
     return {f"Prophet {version}": _measure(_at_all_cutoffs(baselines.prophet))} if version else {}
 
 
-def _at_all_cutoffs(rule: Callable[[DailySeries, int, int], np.ndarray]) -> np.ndarray:
+def _at_all_cutoffs(rule: Callable[[Series, int, int], np.ndarray]) -> np.ndarray:
     return np.stack([rule(page_views(), cutoff, HORIZON) for cutoff in cutoffs()])
 
 
 def _measure(predicted: np.ndarray, dates: Sequence[str] | None = None) -> Measured:
     """Score forecasts ``[C, 365]``, or with bounds ``[C, 365, 3]``, made at all cutoffs or at those of ``dates``."""
-    series = page_views()
+    series, values = page_views(), daily_values(page_views())
     chosen = cutoffs() if dates is None else [series.index(date) for date in dates]
-    observed = np.stack([series.values[cutoff + 1 : cutoff + 1 + HORIZON] for cutoff in chosen])
+    observed = np.stack([values[cutoff + 1 : cutoff + 1 + HORIZON] for cutoff in chosen])
     lower, centre, upper = np.moveaxis(predicted, -1, 0) if predicted.ndim == 3 else (None, predicted, None)
     rolling = np.sqrt(rolling_by_horizon((centre - observed) ** 2))
-    scales = np.array([mase_scale(series.values[: cutoff + 1], WEEK) for cutoff in chosen])[:, None]
+    scales = np.array([mase_scale(values[: cutoff + 1], WEEK) for cutoff in chosen])[:, None]
     scores = {
         "rmse": rmse(centre, observed),
         "rmse_37_days": float(rolling[36]),
@@ -113,7 +114,7 @@ def _measure(predicted: np.ndarray, dates: Sequence[str] | None = None) -> Measu
         scores["coverage_37_days"] = float(rolling_by_horizon(covered(lower, upper, observed))[36])
     squared = (centre - observed) ** 2
     folds = {
-        f"cutoff-{series.date(cutoff)}": (float(np.nansum(row)), int(np.sum(~np.isnan(row))))
+        f"cutoff-{series.base.text(cutoff)}": (float(np.nansum(row)), int(np.sum(~np.isnan(row))))
         for cutoff, row in zip(chosen, squared, strict=True)
     }
     return Measured(scores, folds)
@@ -141,7 +142,7 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
 
 
 def _plot_horizons(runs: FinishedRuns, path: Path) -> None:
-    observed = np.stack([page_views().values[c + 1 : c + 1 + HORIZON] for c in cutoffs()])
+    observed = np.stack([daily_values(page_views())[c + 1 : c + 1 + HORIZON] for c in cutoffs()])
 
     def by_horizon(centre: np.ndarray) -> np.ndarray:
         return np.sqrt(rolling_by_horizon((centre - observed) ** 2))

@@ -1,7 +1,7 @@
 """Trivial forecasts that every table shows: rules and a ridge regression, in NumPy.
 
-Each is a function ``(series, cutoff, horizon) -> [horizon]`` that reads nothing after the cutoff, in the
-series' units.
+Each is a function ``(series, cutoff, horizon) -> [horizon]`` of a daily series with one column, which reads nothing
+after the cutoff, in the series' units.
 """
 
 import logging
@@ -10,31 +10,31 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from lstm_gru.data.seasonal import YEAR, SeasonalView
-from lstm_gru.data.series import DailySeries
+from lstm_gru.data.seasonal import YEAR, SeasonalView, daily_values
+from lstm_gru.data.series import Series
 
 
-def last_value(series: DailySeries, cutoff: int, horizon: int) -> np.ndarray:
+def last_value(series: Series, cutoff: int, horizon: int) -> np.ndarray:
     """Return the last observed value, repeated."""
     return np.full(horizon, _carried_forward(series, cutoff)[-1])
 
 
-def last_week(series: DailySeries, cutoff: int, horizon: int) -> np.ndarray:
+def last_week(series: Series, cutoff: int, horizon: int) -> np.ndarray:
     """Return the last seven days, repeated; a missing day takes the value before it."""
     return np.resize(_carried_forward(series, cutoff)[-7:], horizon)
 
 
-def last_year(series: DailySeries, cutoff: int, horizon: int) -> np.ndarray:
+def last_year(series: Series, cutoff: int, horizon: int) -> np.ndarray:
     """Return the mean of the seven days around d - 364; at the end only those of them up to the cutoff."""
     return SeasonalView(series, cutoff).last_year(np.array([cutoff]), np.arange(1, horizon + 1))
 
 
-def past_years(series: DailySeries, cutoff: int, horizon: int) -> np.ndarray:
+def past_years(series: Series, cutoff: int, horizon: int) -> np.ndarray:
     """Return the level of the last 364 days plus the mean seasonal departure of all past years."""
     return SeasonalView(series, cutoff).reference(np.array([cutoff]), np.arange(1, horizon + 1))
 
 
-def ridge(series: DailySeries, cutoff: int, horizon: int, *, penalty: float = 0.03, stride: int = 6) -> np.ndarray:
+def ridge(series: Series, cutoff: int, horizon: int, *, penalty: float = 0.03, stride: int = 6) -> np.ndarray:
     """Return a direct ridge regression of the departure from `past_years` on `SeasonalView.known`.
 
     Equation: ``min_w mean (y - R - b - x·w)² + penalty·|w|²`` over origins every ``stride`` days and all their
@@ -62,7 +62,7 @@ def ridge(series: DailySeries, cutoff: int, horizon: int, *, penalty: float = 0.
     return new @ weights + centre + view.reference(last, horizons)
 
 
-def prophet(series: DailySeries, cutoff: int, horizon: int) -> np.ndarray:
+def prophet(series: Series, cutoff: int, horizon: int) -> np.ndarray:
     """Return Prophet's forecast with its 80 % interval, ``[horizon, 3]``, with the package's default settings.
 
     Source: Taylor & Letham 2018, "Forecasting at Scale". Needs the optional package ``prophet``.
@@ -73,8 +73,8 @@ def prophet(series: DailySeries, cutoff: int, horizon: int) -> np.ndarray:
     from prophet import Prophet
 
     days = np.arange(cutoff + 1)
-    history = pandas.DataFrame({"ds": series.date(days), "y": series.values[days]}).dropna()
-    future = pandas.DataFrame({"ds": series.date(np.arange(cutoff + 1, cutoff + 1 + horizon))})
+    history = pandas.DataFrame({"ds": series.time(days), "y": daily_values(series)[days]}).dropna()
+    future = pandas.DataFrame({"ds": series.time(np.arange(cutoff + 1, cutoff + 1 + horizon))})
     np.random.seed(0)  # noqa: NPY002  Prophet samples its interval from NumPy's global generator.
     with warnings.catch_warnings():  # Its own, of the versions of its dependencies.
         warnings.simplefilter("ignore")
@@ -90,6 +90,6 @@ def prophet_version() -> str | None:
         return None
 
 
-def _carried_forward(series: DailySeries, cutoff: int) -> np.ndarray:
-    values = series.values[: cutoff + 1]
+def _carried_forward(series: Series, cutoff: int) -> np.ndarray:
+    values = daily_values(series)[: cutoff + 1]
     return values[np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))]

@@ -20,10 +20,11 @@ def write_run(directory, rule, valid_rmse):
     """A finished run whose forecasts are those of a rule, with bounds at a distance of 0.5."""
     series, folds = page_views(), {}
     for cutoff in CUTOFFS:
-        fold = directory / f"cutoff-{series.date(cutoff)}"
+        fold = directory / f"cutoff-{series.base.text(cutoff)}"
         fold.mkdir(parents=True)
         centre = rule(series, cutoff, 365)
-        dates, observed = series.date(cutoff + HORIZONS), series.values[cutoff + HORIZONS]
+        dates = series.time(cutoff + HORIZONS).astype("datetime64[D]")
+        observed = series.values[cutoff + HORIZONS, 0]
         write_forecast(fold / FORECAST_FILE, Forecast(dates, observed, centre - 0.5, centre, centre + 0.5))
         (fold / FAN_FILE).write_bytes(b"a picture")
         lines = ({"step": step, "valid_rmse": valid_rmse + 1 / step, "seconds": 1.0} for step in (25, 50))

@@ -5,9 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from tools import daily_series
 
-from lstm_gru.data.seasonal import SeasonalView
-from lstm_gru.data.series import DailySeries
+from lstm_gru.data.seasonal import SeasonalView, daily_values
+from lstm_gru.data.series import Series
+from lstm_gru.data.timebase import TimeBase
+from lstm_gru.errors import InputError
 
 START = datetime.date(2011, 3, 3)  # A Thursday; 2012 is a leap year.
 DAYS = 3 * 364 + 120
@@ -17,7 +20,7 @@ HORIZONS = [1, 2, 6, 7, 30, 200, 351, 360, 361, 362, 363, 364, 365]
 
 
 def make_series(values):
-    return DailySeries(np.datetime64(START), values, {"file": "synthetic", "sha256": "0"})
+    return daily_series(values, START)
 
 
 def synthetic():
@@ -205,3 +208,22 @@ def test_harmonics_count_whole_periods_of_a_calendar_year(view):
     np.testing.assert_array_equal(spectrum[1:].argmax(0) + 1, [*range(1, 11)] * 2)
     before = view.known(np.array([first - 366 - 1]), np.arange(1, 60))[:, 15:35]
     np.testing.assert_allclose(before, year[:59], atol=1e-12)  # The same date in another year.
+
+
+def test_the_values_of_a_daily_series_are_its_one_column():
+    np.testing.assert_array_equal(daily_values(make_series(VALUES)), VALUES)
+
+
+@pytest.mark.parametrize(
+    ("base", "columns", "message"),
+    [
+        (TimeBase(np.datetime64("2020-01-01T00:00:00"), np.timedelta64(3600, "s")), 1, "hourly, with columns a;"),
+        (TimeBase(np.datetime64("2020-01", "M"), np.timedelta64(1, "M")), 1, "monthly, with columns a;"),
+        (TimeBase(np.datetime64("2020-01-01T00:00:00"), np.timedelta64(86_400, "s")), 2, "daily, with columns a, b;"),
+    ],
+)
+def test_what_is_not_daily_with_one_column_is_refused(base, columns, message):
+    series = Series(base, np.zeros((900, columns)), ("a", "b")[:columns], {"file": "s.csv", "sha256": "0"})
+    for refusing in (daily_values, lambda series: SeasonalView(series, 800)):
+        with pytest.raises(InputError, match=f"^s.csv: {message} expected a daily series with one column, whose"):
+            refusing(series)

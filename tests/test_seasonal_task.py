@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tools import daily_series
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.seasonal import SeasonalView
-from lstm_gru.data.series import DailySeries
 from lstm_gru.errors import InputError
 from lstm_gru.models.seasonal import SeasonalForecasterConfig
 from lstm_gru.tasks.seasonal import (
@@ -37,7 +37,7 @@ CONFIG = SeasonalConfig(
 
 
 def series_of(values):
-    return DailySeries(np.datetime64("2010-06-01"), np.asarray(values, float), {"file": "s.csv", "sha256": "0"})
+    return daily_series(values, file="s.csv")
 
 
 def synthetic():
@@ -172,7 +172,7 @@ def test_finish_writes_the_scored_forecast_with_dates(params, tmp_path):
     task = task_of(cutoff=cutoff)
     task.finish(params, tmp_path)
     lines = (tmp_path / FORECAST_FILE).read_text().splitlines()
-    dates = series_of(VALUES).date(cutoff + np.arange(1, HORIZON + 1))
+    dates = series_of(VALUES).time(cutoff + np.arange(1, HORIZON + 1)).astype("datetime64[D]")
     assert [line.split(",")[0] for line in lines] == ["date", *map(str, dates)]
     read = read_forecast(tmp_path / FORECAST_FILE)
     np.testing.assert_array_equal(read.observed, np.append(VALUES[-10:], np.full(HORIZON - 10, np.nan)))

@@ -1,9 +1,12 @@
-"""Random parameters and carries, and scalars of them, for the tests of cells, scans and layers."""
+"""Random parameters and carries, and scalars of them, for the tests of cells, scans and layers; and a daily series."""
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from lstm_gru.data.series import Series
+from lstm_gru.data.timebase import TimeBase
 
 # One of each way through the scan, for what is built upon cells; what cells themselves promise is tested of all.
 KINDS = ("rnn", "lstm", "lstm_fgr", "layer_norm_lstm", "projected_lstm", "gru", "gru_reset_before", "mingru")
@@ -51,3 +54,9 @@ def assert_close(got, expected, tolerance):
     for is_one, should in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
         scale = max(1.0, np.abs(should).max(initial=0))
         np.testing.assert_allclose(np.asarray(is_one) / scale, np.asarray(should) / scale, rtol=0, atol=tolerance)
+
+
+def daily_series(values, start="2010-06-01", file="synthetic"):
+    """A series of one column."""
+    base = TimeBase(np.datetime64(start, "s"), np.timedelta64(86_400, "s"))
+    return Series(base, np.asarray(values, float)[:, None], ("y",), {"file": file, "sha256": "0"})

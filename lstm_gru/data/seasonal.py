@@ -9,23 +9,41 @@ from functools import cached_property
 
 import numpy as np
 
-from lstm_gru.data.series import DailySeries
+from lstm_gru.data.series import Series
+from lstm_gru.errors import InputError
 
 YEAR = 364
 SOLAR_YEAR = 365.25
+
+
+def daily_values(series: Series) -> np.ndarray:
+    """Return the values ``[T]`` of a daily series with one column; NaN where a day is missing.
+
+    Raises:
+      InputError: on a series with another step or more columns.
+    """
+    if series.base.describe() != "daily" or len(series.names) != 1:
+        raise InputError(
+            f"{series.source['file']}: {series.base}, with columns {', '.join(series.names)}; expected a daily series "
+            "with one column, whose seasons are weeks and years"
+        )
+    return series.values[:, 0]
 
 
 class SeasonalView:
     """A daily series seen from origins up to a cutoff; nothing after the cutoff is kept.
 
     Args:
-      series: the series.
+      series: the series, daily and of one column.
       cutoff: index of the last day that may be read.
+
+    Raises:
+      InputError: on another series.
     """
 
-    def __init__(self, series: DailySeries, cutoff: int):
+    def __init__(self, series: Series, cutoff: int):
         self.series, self.cutoff = series, cutoff
-        self.values = series.values[: cutoff + 1]
+        self.values = daily_values(series)[: cutoff + 1]
         observed = ~np.isnan(self.values)
         self._sums = np.concatenate([[0.0], np.cumsum(np.where(observed, self.values, 0.0))])
         self._counts = np.concatenate([[0], np.cumsum(observed)])
@@ -124,7 +142,7 @@ class SeasonalView:
     @cached_property
     def _calendar(self) -> np.ndarray:
         """``[D + 728, 55]``, also of days after the cutoff: the calendar is known ahead."""
-        days = self.series.date(np.arange(len(self.values) + 2 * YEAR))
+        days = self.series.time(np.arange(len(self.values) + 2 * YEAR)).astype("datetime64[D]")
         of_year = (days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
         angle = 2 * np.pi * of_year[:, None] / SOLAR_YEAR * np.arange(1, 11)
         yearly = np.concatenate([np.sin(angle), np.cos(angle)], axis=-1)

@@ -21,8 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstm_gru.config import TrainConfig, require
-from lstm_gru.data.seasonal import YEAR, SeasonalView
-from lstm_gru.data.series import DailySeries
+from lstm_gru.data.seasonal import YEAR, SeasonalView, daily_values
+from lstm_gru.data.series import Series
 from lstm_gru.errors import InputError
 from lstm_gru.losses import huber, pinball, squared
 from lstm_gru.metrics import coverage, rmse
@@ -75,14 +75,14 @@ class SeasonalConfig:
 class _Windows:
     """Training and forecast inputs at one cutoff, scaled by what was observed before the held-out days."""
 
-    def __init__(self, series: DailySeries, cutoff: int, config: OriginConfig):
+    def __init__(self, series: Series, cutoff: int, config: OriginConfig):
         self.config, self.cutoff = config, cutoff
         self.view = SeasonalView(series, cutoff)
         self.trained_until = cutoff - config.valid_days
         least = YEAR + FEWEST_DAYS + config.valid_days
         if cutoff < least:
             raise InputError(
-                f"{series.source['file']}: {cutoff + 1} days up to the cutoff {series.date(cutoff)} are too few; "
+                f"{series.source['file']}: {cutoff + 1} days up to the cutoff {series.base.text(cutoff)} are too few; "
                 f"expected at least {least + 1} (a year, {FEWEST_DAYS} days, and valid_days = {config.valid_days})"
             )
         t = np.arange(YEAR, self.trained_until, 7)[:, None]
@@ -91,7 +91,7 @@ class _Windows:
         known = self.view.known(t, h)[observed]
         self.scale = float(residual[observed].std())
         if np.nanmin(self.view.values) == np.nanmax(self.view.values):
-            raise InputError(f"{series.source['file']}: constant up to {series.date(cutoff)}; nothing to learn")
+            raise InputError(f"{series.source['file']}: constant up to {series.base.text(cutoff)}; nothing to learn")
         self._centre, self._spread = known.mean(0), np.maximum(known.std(0), 0.05)
 
     def _residual(self, t: np.ndarray, h: np.ndarray, until: int) -> tuple[np.ndarray, np.ndarray]:
@@ -125,19 +125,20 @@ class _Windows:
         return self.trained_until + np.arange(VALID_ORIGINS) * self.config.valid_days // VALID_ORIGINS
 
 
-def seasonal_forecasting(series: DailySeries, cutoff: int, config: SeasonalConfig, settings: dict[str, Any]) -> Task:
+def seasonal_forecasting(series: Series, cutoff: int, config: SeasonalConfig, settings: dict[str, Any]) -> Task:
     """Return the task of forecasting ``series`` from one cutoff.
 
     Args:
-      series: the whole series; days after the cutoff are used by the test score and ``finish`` only.
+      series: the whole series, daily and of one column; days after the cutoff are used by the test score and
+        ``finish`` only.
       cutoff: index of the last day a forecast may see.
       config: settings; ``config.train.seed`` decides the batches.
       settings: JSON values that name the run, kept in its directory beside the configuration.
 
     Raises:
-      InputError: when the history is too short or constant.
+      InputError: when the series is not daily with one column, or the history too short or constant.
     """
-    windows = _Windows(series, cutoff, config.windows)
+    all_values, windows = daily_values(series), _Windows(series, cutoff, config.windows)
     horizons = np.arange(1, config.windows.horizon + 1)
     init, loss, predict = _functions(config.model, _widths(windows))
 
@@ -163,7 +164,7 @@ def seasonal_forecasting(series: DailySeries, cutoff: int, config: SeasonalConfi
     def from_cutoff(params: Params) -> tuple[np.ndarray, np.ndarray]:
         last = np.array([cutoff])
         calibrated = widen(forecast(params, last), interval_factor(*held_out(params)))
-        return calibrated, observed_after(last, cutoff + 1, series.values)
+        return calibrated, observed_after(last, cutoff + 1, all_values)
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
         predicted, observed = held_out(params) if split == "valid" else from_cutoff(params)
@@ -173,16 +174,16 @@ def seasonal_forecasting(series: DailySeries, cutoff: int, config: SeasonalConfi
     def finish(params: Params, run_dir: Path) -> None:
         predicted, observed = from_cutoff(params)
         last = np.array([cutoff])
-        dates = series.date(cutoff + horizons)
+        dates = series.time(cutoff + horizons).astype("datetime64[D]")
         result = Forecast(dates, observed[0], *predicted[0].T)
         write_forecast(run_dir / FORECAST_FILE, result)
         past = np.arange(max(0, cutoff - YEAR), cutoff + 1)
         forecast_fan(
             run_dir / FAN_FILE,
-            title=f"{config.model.cell.upper()}: forecast of {len(horizons)} days from {series.date(cutoff)}",
+            title=f"{config.model.cell.upper()}: forecast of {len(horizons)} days from {series.base.text(cutoff)}",
             value_label=series.label,
-            history_dates=series.date(past),
-            history=series.values[past],
+            history_dates=series.time(past).astype("datetime64[D]"),
+            history=all_values[past],
             dates=dates,
             observed=result.observed,
             forecast=result.centre,
@@ -203,7 +204,7 @@ def seasonal_forecasting(series: DailySeries, cutoff: int, config: SeasonalConfi
             **settings,
             "task": "seasonal_forecasting",
             "data": dict(series.source),
-            "cutoff": str(series.date(cutoff)),
+            "cutoff": series.base.text(cutoff),
             "model": asdict(config.model),
             "windows": asdict(config.windows),
         },
