@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_gru import baselines
+from lstm_gru.baselines import seasonal as baselines
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.seasonal import daily_values
 from lstm_gru.data.series import Series, page_views

@@ -4,6 +4,7 @@
 scan and the same derived backward pass.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
@@ -39,6 +40,11 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.adjacency)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Checksum of the weights, as little-endian float64."""
+        return hashlib.sha256(np.asarray(self.adjacency, "<f8").tobytes()).hexdigest()
 
     @cached_property
     def propagation(self) -> np.ndarray:

@@ -46,6 +46,19 @@ def seasonal():
     return seasonal_forecasting(page_views(), 1500, config, {}), train
 
 
+def forecaster():
+    from lstm_gru.config import TrainConfig
+    from lstm_gru.data.series import page_views
+    from lstm_gru.data.windows import WindowConfig
+    from lstm_gru.models.forecaster import ForecasterConfig
+    from lstm_gru.tasks.forecasting import ForecastingConfig, Parts, forecasting
+
+    train = TrainConfig(steps=12, evaluate_every=4, log_every=1)
+    windows = WindowConfig(lookback=4, horizon=2, windows=4, calendar=("week",))
+    config = ForecastingConfig(ForecasterConfig(features=3, head_features=4), windows, train)
+    return forecasting(page_views(), Parts(1500, 1600, test_stride=100), config, {}), train
+
+
 def translator():
     from lstm_gru.config import TrainConfig
     from lstm_gru.data.corpora import CorpusConfig
@@ -66,7 +79,7 @@ def translator():
 
 
 # Every task of the package has its line here, by which it is killed, continued and compared (test_resume.py).
-TASKS = {"line": line, "seasonal": seasonal, "translation": translator}
+TASKS = {"line": line, "seasonal": seasonal, "forecasting": forecaster, "translation": translator}
 OTHERS = {"heavy": heavy, "long": long}
 
 

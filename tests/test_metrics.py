@@ -67,3 +67,22 @@ def test_shapes_that_might_be_broadcast_are_refused(metric, shape):
 def test_single_precision_is_summed_in_double(metric, points):
     forecast, observed = (values.astype(np.float32) for values in points)
     assert metric(forecast, observed) == metric(forecast.astype(float), observed.astype(float))
+
+
+def test_a_widened_interval_covers_its_share_and_with_a_smaller_factor_less():
+    random = np.random.default_rng(2)
+    centre = random.normal(size=(4, 50))
+    predicted = np.stack([centre - 0.3, centre, centre + random.uniform(0.1, 2, centre.shape)], axis=-1)
+    observed = centre + random.normal(size=centre.shape)
+    observed[0, :7] = np.nan
+
+    def coverage(factor):
+        wide = metrics.widen(predicted, factor)
+        inside = (wide[..., 0] <= observed) & (observed <= wide[..., 2])
+        return inside[~np.isnan(observed)].mean()
+
+    factor = metrics.interval_factor(predicted, observed, 0.8)
+    assert coverage(factor * (1 + 1e-9)) >= 0.8
+    assert coverage(factor * (1 - 1e-9)) < 0.8
+    np.testing.assert_array_equal(metrics.widen(predicted, factor)[..., 1], centre)
+    np.testing.assert_allclose(metrics.widen(predicted, 2.0)[..., 0], centre - 0.6)

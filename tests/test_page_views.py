@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from lstm_gru import baselines, reproduce
+from lstm_gru import reproduce
+from lstm_gru.baselines import seasonal as baselines
 from lstm_gru.data.series import page_views
 from lstm_gru.experiment import load_experiment
 from lstm_gru.reproduce import Run, chosen_on_validation

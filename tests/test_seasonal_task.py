@@ -19,10 +19,8 @@ from lstm_gru.tasks.seasonal import (
     Forecast,
     OriginConfig,
     SeasonalConfig,
-    interval_factor,
     read_forecast,
     seasonal_forecasting,
-    widen,
     write_forecast,
 )
 from lstm_gru.training.loop import TrainState, compiled_update, make_optimizer
@@ -181,26 +179,6 @@ def test_finish_writes_the_scored_forecast_with_dates(params, tmp_path):
     inside = (read.lower <= read.observed) & (read.observed <= read.upper)
     assert scores["coverage"] == pytest.approx(inside[:10].mean())
     assert (tmp_path / FAN_FILE).stat().st_size > 10_000
-
-
-def test_interval_covers_its_share_of_the_held_out_days(params):
-    """Calibrated at the cutoff on what is held out there, so that the factor is the smallest that covers 80 %."""
-    random = np.random.default_rng(2)
-    centre = random.normal(size=(4, 50))
-    predicted = np.stack([centre - 0.3, centre, centre + random.uniform(0.1, 2, centre.shape)], axis=-1)
-    observed = centre + random.normal(size=centre.shape)
-    observed[0, :7] = np.nan
-
-    def coverage(factor):
-        wide = widen(predicted, factor)
-        inside = (wide[..., 0] <= observed) & (observed <= wide[..., 2])
-        return inside[~np.isnan(observed)].mean()
-
-    factor = interval_factor(predicted, observed)
-    assert coverage(factor * (1 + 1e-9)) >= 0.8
-    assert coverage(factor * (1 - 1e-9)) < 0.8
-    np.testing.assert_array_equal(widen(predicted, factor)[..., 1], centre)
-    np.testing.assert_allclose(widen(predicted, 2.0)[..., 0], centre - 0.6)
 
 
 def test_loss_is_least_at_centre_and_quantiles_of_the_target():

@@ -6,7 +6,7 @@ Shapes are compared, nothing is broadcast.
 """
 
 from lstm_gru.metrics.comparison import paired_bootstrap, root_mean_square
-from lstm_gru.metrics.intervals import coverage, covered, pinball
+from lstm_gru.metrics.intervals import coverage, covered, interval_factor, pinball, widen
 from lstm_gru.metrics.points import (
     explained_variance,
     frobenius_accuracy,
@@ -26,6 +26,7 @@ __all__ = [
     "covered",
     "explained_variance",
     "frobenius_accuracy",
+    "interval_factor",
     "mae",
     "mape",
     "mase_scale",
@@ -37,5 +38,6 @@ __all__ = [
     "rolling_by_horizon",
     "root_mean_square",
     "smape",
+    "widen",
     "zeros_as_missing",
 ]

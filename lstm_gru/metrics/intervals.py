@@ -66,3 +66,23 @@ def coverage(lower: np.ndarray, upper: np.ndarray, observed: np.ndarray) -> floa
     """
     inside = covered(lower, upper, observed)
     return mean(inside[~np.isnan(inside)])
+
+
+def interval_factor(predicted: np.ndarray, observed: np.ndarray, share: float) -> float:
+    """Return the smallest factor by which bounds, moved from the centre, cover a share of what was observed.
+
+    Args:
+      predicted: ``[..., 3]``, lower bound, centre, upper bound.
+      observed: ``[...]``; NaN where missing.
+      share: 0.8 for an interval of 80 %.
+    """
+    lower, centre, upper = np.moveaxis(predicted, -1, 0)
+    error = observed - centre
+    needed = np.where(error < 0, error / (lower - centre), error / (upper - centre))
+    return float(np.quantile(needed[~np.isnan(needed)], share, method="higher"))
+
+
+def widen(predicted: np.ndarray, factor: float) -> np.ndarray:
+    """Return ``[..., 3]`` with both bounds moved from the centre by a factor."""
+    centre = predicted[..., 1:2]
+    return centre + (predicted - centre) * np.array([factor, 1.0, factor])

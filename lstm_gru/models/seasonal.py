@@ -94,7 +94,12 @@ class SeasonalForecaster(nnx.Module):
         hidden = drop(head_key, nnx.gelu(state[:, None] + self.from_near(near)), self.config.dropout)
         fade = jnp.exp(-horizon / self.config.fade_days)[..., None]
         centre, below, above = jnp.moveaxis(self.linear(known) + fade * self.out(hidden), -1, 0)
-        return jnp.stack([centre - jax.nn.softplus(below), centre, centre + jax.nn.softplus(above)], axis=-1)
+        return ordered(centre, below, above)
+
+
+def ordered(centre: Array, below: Array, above: Array) -> Array:
+    """Return lower bound, centre and upper bound ``[..., 3]`` that cannot cross, from any three numbers ``[...]``."""
+    return jnp.stack([centre - jax.nn.softplus(below), centre, centre + jax.nn.softplus(above)], axis=-1)
 
 
 @cache  # One function object for each configuration: whoever shares it shares what is compiled of it.

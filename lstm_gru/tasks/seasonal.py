@@ -25,7 +25,7 @@ from lstm_gru.data.seasonal import YEAR, SeasonalView, daily_values
 from lstm_gru.data.series import Series
 from lstm_gru.errors import InputError
 from lstm_gru.losses import huber, pinball, squared
-from lstm_gru.metrics import coverage, rmse
+from lstm_gru.metrics import coverage, interval_factor, rmse, widen
 from lstm_gru.models.seasonal import SeasonalForecasterConfig, seasonal_forecaster
 from lstm_gru.plots import forecast_fan
 from lstm_gru.task import Batch, Params, Split, Task
@@ -163,7 +163,7 @@ def seasonal_forecasting(series: Series, cutoff: int, config: SeasonalConfig, se
 
     def from_cutoff(params: Params) -> tuple[np.ndarray, np.ndarray]:
         last = np.array([cutoff])
-        calibrated = widen(forecast(params, last), interval_factor(*held_out(params)))
+        calibrated = widen(forecast(params, last), interval_factor(*held_out(params), COVERAGE))
         return calibrated, observed_after(last, cutoff + 1, all_values)
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
@@ -248,25 +248,6 @@ def read_forecast(path: Path) -> Forecast:
         rows = list(csv.DictReader(file))
     columns = ([float(row[name] or "nan") for row in rows] for name in Forecast._fields[1:])
     return Forecast(np.array([row["date"] for row in rows], "datetime64[D]"), *map(np.array, columns))
-
-
-def interval_factor(predicted: np.ndarray, observed: np.ndarray) -> float:
-    """Return the smallest factor by which bounds, moved from the centre, cover 80 % of what was observed.
-
-    Args:
-      predicted: ``[..., 3]``, lower bound, centre, upper bound.
-      observed: ``[...]``; NaN where missing.
-    """
-    lower, centre, upper = np.moveaxis(predicted, -1, 0)
-    error = observed - centre
-    needed = np.where(error < 0, error / (lower - centre), error / (upper - centre))
-    return float(np.quantile(needed[~np.isnan(needed)], COVERAGE, method="higher"))
-
-
-def widen(predicted: np.ndarray, factor: float) -> np.ndarray:
-    """Return ``[..., 3]`` with both bounds moved from the centre by a factor."""
-    centre = predicted[..., 1:2]
-    return centre + (predicted - centre) * np.array([factor, 1.0, factor])
 
 
 def _widths(windows: _Windows) -> tuple[int, int, int]:

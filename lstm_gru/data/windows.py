@@ -1,0 +1,224 @@
+"""Windows of a series: what a forecaster reads up to an origin, and what it is to say of the steps after it.
+
+An *origin* t is the index of the last value seen; its window is the ``lookback`` values up to t, its targets are those
+at t + 1, ..., t + horizon. Values are scaled by what was observed before ``train_end``; a missing value is read as 0
+with a mark of its own and never counts as a target.
+
+Shapes: B windows, C series forecast with shared weights, L lookback, H horizon, S features of a past step that all
+series share (calendar and exogenous columns), G calendar features of a future step.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from lstm_gru.config import require, require_choice
+from lstm_gru.data.calendar import CALENDARS, calendar_features
+from lstm_gru.data.series import Series
+from lstm_gru.errors import InputError
+
+SCALINGS = ("standard", "range", "maximum")
+Batch = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """What a forecaster reads and forecasts."""
+
+    lookback: int = 28
+    """Values up to the origin that are read."""
+    horizon: int = 7
+    """Values after the origin that are forecast."""
+    windows: int = 64
+    """Windows in a batch, each with all series."""
+    calendar: tuple[str, ...] = ()
+    """Calendars whose features are read of past and future steps: day, week, months, year."""
+    scaling: Literal["standard", "range", "maximum"] = "standard"
+    """Mean 0 and deviation 1, or 0 to 1, of each series; maximum divides all by the largest value of all."""
+    logarithm: bool = False
+    """Forecast log(1 + value); values must be above -1."""
+
+    def __post_init__(self) -> None:
+        """Check every range.
+
+        Raises:
+          InputError: naming the field, its value and the range.
+        """
+        for name in ("lookback", "horizon", "windows"):
+            require(self, name, low=1)
+        require_choice(self, "scaling", SCALINGS)
+        for name in self.calendar:
+            if name not in CALENDARS:
+                raise InputError(f"WindowConfig: calendar {name!r}; expected of {', '.join(CALENDARS)}")
+
+
+class Scale(NamedTuple):
+    """Between a series' own units and the network's: ``scaled = (f(value) - offset) / factor``.
+
+    Attributes:
+      offset: ``[C]``.
+      factor: ``[C]``, above 0.
+      logarithm: whether f(value) is log(1 + value), not the value itself.
+    """
+
+    offset: np.ndarray
+    factor: np.ndarray
+    logarithm: bool
+
+    def to_network(self, values: np.ndarray) -> np.ndarray:
+        """Scale ``[..., C]``."""
+        return ((np.log1p(values) if self.logarithm else values) - self.offset) / self.factor
+
+    def to_units(self, scaled: np.ndarray) -> np.ndarray:
+        """Return ``[..., C]`` in the series' own units."""
+        values = scaled * self.factor + self.offset
+        return np.expm1(values) if self.logarithm else values
+
+
+class Windows:
+    """A series cut into windows.
+
+    Args:
+      series: the first ``targets`` columns are forecast, each as a series of its own; the others are read up to the
+        origin only.
+      config: what a window is.
+      train_end: index of the first value that training may not use.
+      targets: C; all columns when None.
+      scale_end: index of the first value that may not be used for scaling; ``train_end`` when None.
+      scale: a scale fitted before, of all columns, instead of one fitted here.
+
+    Raises:
+      InputError: when there are too few values for one window, a column is constant or missing throughout before
+        ``scale_end``, or the logarithm is asked of values of -1 or less.
+    """
+
+    def __init__(
+        self,
+        series: Series,
+        config: WindowConfig,
+        train_end: int,
+        *,
+        targets: int | None = None,
+        scale_end: int | None = None,
+        scale: Scale | None = None,
+    ):
+        self.series, self.config, self.train_end = series, config, train_end
+        self.targets = len(series.names) if targets is None else targets
+        self.scale = scale or _fitted_scale(series, config, train_end if scale_end is None else scale_end)
+        self._values = self.scale.to_network(series.values).astype(np.float32)
+        self._missing = np.isnan(self._values)
+        self._values[self._missing] = 0
+        self._steps = np.arange(-config.lookback + 1, 1), np.arange(1, config.horizon + 1)
+
+    @cached_property
+    def train_origins(self) -> np.ndarray:
+        """Origins whose window lies in the series and whose targets lie before ``train_end``, ascending.
+
+        Raises:
+          InputError: when there are none.
+        """
+        return self.origins(0, self.train_end)
+
+    def origins(self, first: int, end: int, stride: int = 1, *, whole: bool = True) -> np.ndarray:
+        """Return the origins whose targets lie in ``first <= index < end``, every ``stride`` steps back from the last.
+
+        Args:
+          first: index of the first value that may be a target.
+          end: index of the first value that may not.
+          stride: steps between two origins.
+          whole: False also takes the origins near the end, with at least one target before it.
+
+        Raises:
+          InputError: when there are none.
+        """
+        lookback, horizon = self.config.lookback, self.config.horizon
+        least = horizon if whole else 1
+        earliest, latest = max(first - 1, lookback - 1), end - least - 1
+        if latest < earliest:
+            raise InputError(
+                f"{self.series.source['file']}: {end - max(0, first - lookback)} values are too few for one window; "
+                f"expected at least {lookback + least} (lookback {lookback}, horizon {horizon})"
+            )
+        return np.arange(latest, earliest - 1, -stride)[::-1]
+
+    def inputs(self, origins: np.ndarray) -> Batch:
+        """Return what is read at origins ``[B]``.
+
+        Returns:
+          ``values [B, C, L]`` and ``missing [B, C, L]`` (1 where missing) of the series forecast, ``context [B, L, S]``
+          of past steps: calendar, exogenous values and their marks, ``known [B, H, G]``: calendar of future steps.
+        """
+        past, future = (origins[:, None] + steps for steps in self._steps)
+        values, missing = self._values[past], self._missing[past].astype(np.float32)
+        own = slice(0, self.targets), slice(self.targets, None)
+        context = [self._calendar(past), values[..., own[1]], missing[..., own[1]]]
+        return {
+            "values": np.swapaxes(values[..., own[0]], 1, 2),
+            "missing": np.swapaxes(missing[..., own[0]], 1, 2),
+            "context": np.concatenate(context, axis=-1),
+            "known": self._calendar(future),
+        }
+
+    def targets_of(self, origins: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return scaled targets ``[B, C, H]`` and their weights, both 0 where missing or from ``end`` on."""
+        future = origins[:, None] + self._steps[1]
+        inside = np.minimum(future, len(self._values) - 1)
+        known = ~self._missing[inside][..., : self.targets] & (future < min(end, len(self._values)))[..., None]
+        target = np.where(known, self._values[inside][..., : self.targets], 0)
+        return tuple(np.swapaxes(array, 1, 2).astype(np.float32) for array in (target, known))
+
+    def observed(self, origins: np.ndarray) -> np.ndarray:
+        """Return the targets ``[B, C, H]`` in the series' units; NaN where missing or after the series' end."""
+        future = origins[:, None] + self._steps[1]
+        values = self.series.values[np.minimum(future, len(self.series) - 1), : self.targets]
+        return np.swapaxes(np.where((future < len(self.series))[..., None], values, np.nan), 1, 2)
+
+    def batch(self, seed: int, step: int) -> Batch:
+        """Return the windows of one update with ``target`` and ``weight``, a pure function of (seed, step).
+
+        Every epoch reads the origins in an order of its own; the last batch of an epoch goes on into the next one.
+        """
+        size, count = self.config.windows, len(self.train_origins)
+        places = step * size + np.arange(size)
+        chosen = np.empty(size, int)
+        for epoch in np.unique(places // count):
+            here = places // count == epoch
+            chosen[here] = self._order(seed, epoch)[places[here] % count]
+        origins = self.train_origins[chosen]
+        target, weight = self.targets_of(origins, self.train_end)
+        return {**self.inputs(origins), "target": target, "weight": weight}
+
+    def to_units(self, scaled: np.ndarray) -> np.ndarray:
+        """Return forecasts ``[B, C, H, ...]`` in the series' units."""
+        last = np.moveaxis(scaled.astype(np.float64), 1, -1)
+        own = self.scale._replace(offset=self.scale.offset[: self.targets], factor=self.scale.factor[: self.targets])
+        return np.moveaxis(own.to_units(last), -1, 1)
+
+    def _order(self, seed: int, epoch: int) -> np.ndarray:
+        if getattr(self, "_kept", (None,))[0] != (seed, epoch):
+            self._kept = (seed, epoch), np.random.default_rng((seed, epoch)).permutation(len(self.train_origins))
+        return self._kept[1]
+
+    def _calendar(self, index: np.ndarray) -> np.ndarray:
+        return calendar_features(self.series.time(index), self.config.calendar).astype(np.float32)
+
+
+def _fitted_scale(series: Series, config: WindowConfig, end: int) -> Scale:
+    seen, file = series.values[:end], series.source["file"]
+    for name, column in zip(series.names, seen.T, strict=True):
+        values = column[~np.isnan(column)]
+        if not len(values) or values.min() == values.max():
+            what = "no value" if not len(values) else f"the constant {values[0]:g}"
+            raise InputError(f"{file}: column {name!r} is {what} in the training part; nothing to learn")
+        if config.logarithm and values.min() <= -1:
+            raise InputError(f"{file}: column {name!r} has {values.min():g}; the logarithm needs values above -1")
+    seen = np.log1p(seen) if config.logarithm else seen
+    zero, one = np.zeros(seen.shape[1]), np.ones(seen.shape[1])
+    offset, factor = {
+        "standard": lambda: (np.nanmean(seen, axis=0), np.nanstd(seen, axis=0)),
+        "range": lambda: (np.nanmin(seen, axis=0), np.nanmax(seen, axis=0) - np.nanmin(seen, axis=0)),
+        "maximum": lambda: (zero, one * np.nanmax(np.abs(seen))),
+    }[config.scaling]()
+    return Scale(offset, factor, config.logarithm)
