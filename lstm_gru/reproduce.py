@@ -100,7 +100,7 @@ def execute(run: Run) -> Record:
         "variant": run.variant,
         "seed": run.seed,
         **_measured(load_experiment(run.experiment).score(directories)),
-        "selected_by": statistics.mean(scores["selected_by"]["value"] for scores in done.values()),
+        "selected_by": _mean_selected(done.values()),
         "parameters": done[first]["parameters"],
         "minutes": sum(scores["seconds"] for scores in done.values()) / 60,
         **_curve(directories),
@@ -110,6 +110,12 @@ def execute(run: Run) -> Record:
     }
     write_json(run.directory / RECORD, record)
     return record
+
+
+def _mean_selected(scores: Iterable[Mapping[str, Any]]) -> float | None:
+    """The mean over folds of what their checkpoints were chosen by; None where no fold has a validation part."""
+    values = [fold["selected_by"]["value"] for fold in scores if fold["selected_by"]]
+    return statistics.mean(values) if values else None
 
 
 def _curve(directories: Mapping[str, Path]) -> Record:
@@ -181,19 +187,25 @@ def chosen_records(experiment: Experiment, runs: Iterable[Run]) -> Iterator[Reco
 
     Args:
       experiment: all of it.
-      runs: finished ones; seeds that lack a variant are left out, and so are runs with one fold.
+      runs: finished ones; seeds that lack a variant are left out, and so are runs with one fold, or with a fold that
+        has no validation part.
     """
     by_seed: dict[int, list[Run]] = {}
     for run in runs:
         by_seed.setdefault(run.seed, []).append(run)
     for _, same_seed in sorted(by_seed.items()):
         complete = {run.variant for run in same_seed} == set(experiment.variants)
-        if complete and len(fold_directories(same_seed[0].directory)) > 1:
+        folds = fold_directories(same_seed[0].directory).values()
+        if complete and len(folds) > 1 and all(_selected(fold) for fold in folds):
             yield chosen_on_validation(same_seed)
 
 
+def _selected(run_dir: Path) -> dict[str, Any] | None:
+    return read_json(run_dir / "scores.json")["selected_by"]
+
+
 def _badness(run_dir: Path) -> float:
-    selected_by = read_json(run_dir / "scores.json")["selected_by"]
+    selected_by = _selected(run_dir)
     return selected_by["value"] * (1 if selected_by["direction"] == "min" else -1)
 
 
