@@ -1,14 +1,17 @@
-"""The command line: ``lstm-gru list | train | reproduce | tune | evaluate | translate | report``.
+"""The command line: ``lstm-gru list | train | reproduce | tune | evaluate | translate | forecast | report``.
 
 Bad input ends in one sentence on standard error and exit code 2, a run that cannot go on in one and exit code 1.
 SIGTERM and Ctrl-C end training after the running step, with its state saved, and exit code 75 (try again).
 """
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from lstm_gru.commands.evaluate import evaluate
+from lstm_gru.commands.forecast import forecast
 from lstm_gru.commands.listing import list_experiments
 from lstm_gru.commands.report import report
 from lstm_gru.commands.reproduce import reproduce
@@ -25,6 +28,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "tune": tune,
     "evaluate": evaluate,
     "translate": translate,
+    "forecast": forecast,
     "report": report,
 }
 
@@ -42,6 +46,9 @@ def exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
         return _end(f"error: {error}", 2)
     except RunError as error:
         return _end(f"error: {error}", 1)
+    except BrokenPipeError:  # Whoever reads the output has enough of it, as `head` has.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what Python still writes at its end.
+        return 128 + signal.SIGPIPE
     except OSError as error:  # A full disk, a directory without permission: nothing that a traceback would explain.
         return _end(f"error: {error.filename or 'file'}: {error.strerror or error}", 1)
     except Stopped as stopped:

@@ -1,6 +1,5 @@
 """``lstm-gru translate``."""
 
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -48,12 +47,8 @@ class TranslateArguments:
 def translate(argv: list[str]) -> int:
     """Translate lines of text with a finished run, from the run's directory alone."""
     arguments = tyro.cli(TranslateArguments, args=argv, prog="lstm-gru translate")
-    try:
-        with _ctrl_c_ends_at_once():
-            _translate(arguments)
-    except BrokenPipeError:  # Whoever reads the translations has enough of them, as `head` has.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what Python still writes at its end.
-        return 128 + signal.SIGPIPE
+    with _ctrl_c_ends_at_once():
+        _translate(arguments)
     return 0
 
 

@@ -1,0 +1,124 @@
+"""A trained forecaster from its run directory, for any newer data of the same columns and time base."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lstm_gru.config import from_settings
+from lstm_gru.data.series import Series
+from lstm_gru.data.windows import Scale, WindowConfig, Windows
+from lstm_gru.errors import InputError
+from lstm_gru.metrics import widen
+from lstm_gru.models.forecaster import ForecasterConfig, forecaster
+from lstm_gru.task import Params
+from lstm_gru.tasks.forecasting import FORECASTS_FILE, read_forecasts, rolled, widths_of
+from lstm_gru.training.files import read_json
+from lstm_gru.training.loop import fitted
+
+
+class Columns(NamedTuple):
+    """Where a forecaster's series stand in a file.
+
+    Attributes:
+      time: column of the times.
+      values: columns that are forecast.
+      exogenous: columns that are read up to the origin only.
+      step: the time base's step, as text for `numpy.timedelta64`: count and unit.
+    """
+
+    time: str
+    values: tuple[str, ...]
+    exogenous: tuple[str, ...]
+    step: tuple[int, str]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The columns of the series, those that are forecast first."""
+        return (*self.values, *self.exogenous)
+
+    @property
+    def frequency(self) -> np.timedelta64:
+        """The time base's step."""
+        return np.timedelta64(*self.step)
+
+
+class Network(NamedTuple):
+    """A trained forecaster.
+
+    Attributes:
+      model: settings of the model.
+      windows: settings of its windows.
+      columns: what it reads.
+      scale: fitted on what it was trained on.
+      factor: by which its bounds are moved from the centre.
+      params: chosen on validation.
+    """
+
+    model: ForecasterConfig
+    windows: WindowConfig
+    columns: Columns
+    scale: Scale
+    factor: float
+    params: Params
+
+    def forecast(self, series: Series) -> np.ndarray:
+        """Return lower bound, centre and upper bound ``[C, H, 3]`` of the steps after a series' end, in its units.
+
+        Raises:
+          InputError: when the series is shorter than the window.
+        """
+        windows = self._windows(series)
+        model = forecaster(self.model, widths_of(self.windows, len(self.columns.exogenous)))
+
+        def predict(inputs: dict[str, np.ndarray]) -> jax.Array:
+            read = (inputs[name] for name in ("values", "missing", "context", "known"))
+            return jax.jit(model.apply)(self.params, *read, None)
+
+        return widen(rolled(windows, predict, np.array([len(series) - 1])), self.factor)[0]
+
+    def _windows(self, series: Series) -> Windows:
+        if len(series) < self.windows.lookback:
+            raise InputError(
+                f"{series.source['file']}: {len(series)} values; this forecaster reads the last {self.windows.lookback}"
+            )
+        return Windows(series, self.windows, len(series), targets=len(self.columns.values), scale=self.scale)
+
+
+def load_network(run_dir: Path) -> Network:
+    """Return the forecaster of a finished run, with the parameters that were chosen on validation.
+
+    Args:
+      run_dir: the run's directory; nothing else is read.
+
+    Raises:
+      InputError: when it holds no finished run of ``lstm-gru forecast``.
+      RunError: when a checkpoint is damaged or belongs to another model.
+    """
+    config, scores = (read_json(run_dir / name) for name in ("config.json", "scores.json"))
+    try:
+        settings = config["task"]
+        stored = settings["read"]
+        columns = Columns(**_tuples(stored))
+        model = from_settings(ForecasterConfig, _tuples(settings["model"]))
+        windows = from_settings(WindowConfig, _tuples(settings["windows"]))
+        scale = Scale(
+            *(np.asarray(settings["scale"][name]) for name in Scale._fields[:2]), settings["scale"]["logarithm"]
+        )
+    except (KeyError, TypeError) as error:
+        raise _other(run_dir, "config.json describes no forecaster of a file's columns") from error
+    if scores is None:
+        raise _other(run_dir, "no scores.json, so it is not finished; the command that started it continues it")
+    factor = float(read_forecasts(run_dir / FORECASTS_FILE).factor)
+    init = forecaster(model, widths_of(windows, len(columns.exogenous))).init
+    params = fitted(run_dir, jax.eval_shape(init, jax.random.key(0))).params
+    return Network(model, windows, columns, scale, factor, params)
+
+
+def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+
+
+def _other(run_dir: Path, reason: str) -> InputError:
+    return InputError(f"{run_dir}: {reason}; expected the directory of a finished run of lstm-gru forecast")
