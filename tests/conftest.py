@@ -1,10 +1,20 @@
 """Strict settings for all tests: no silent rank promotion, double precision available; and what many files share."""
 
+import os
+
 import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)  # For what is to run on several; all else stays on the first.
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory):
+    """What one process of a test has compiled, the others read; workers side by side share it."""
+    shared = tmp_path_factory.getbasetemp().parent / "compiled"
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(shared)  # Of processes to come: JAX here has read its own already.
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
 @pytest.fixture
