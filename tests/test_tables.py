@@ -65,6 +65,7 @@ def test_cells_without_a_number_are_nan(tmp_path, cell):
         DAYS.replace(",", ";"),
         DAYS.replace(",", "\t"),
         DAYS.replace("ts,y", ' "ts", "y"'),
+        '"ts";"a,b,c,d";"y"\n2020-01-01;;1\n2020-01-02;;2\n',
         'ts;"y, or z; or both";y\n2020-01-01;1,5;1,0\n2020-01-02;;2.0\n',
         'ts,"a;b;c;d",y\n2020-01-01,é,1\n2020-01-02,\u2028,2\n',
         'ts,"two\nlines",y\n2020-01-01,"x ""y"" \n\n",1\n2020-01-02,,2\n',
@@ -94,7 +95,7 @@ def test_semicolons_allow_a_decimal_comma_and_nothing_else_does(tmp_path):
             read(tmp_path, text)
 
 
-def test_times_of_the_year_are_in_the_zone_of_the_file(tmp_path):
+def test_times_keep_the_zone_of_the_file(tmp_path):
     series = read(tmp_path, "ts,y\n2020-01-01T00:00+01:00,1\n2020-01-01T00:05+01:00,2\n2020-01-01T00:15+01:00,4\n")
     assert (str(series.base), series.base.zone, series.base.text(3)) == (
         "every 5 minutes",
