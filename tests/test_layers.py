@@ -69,10 +69,10 @@ def test_recurrent_is_one_unroll(name, reverse):
 
 @st.composite
 def batches(draw, layers, merge="concat"):
-    """Layers of random cells and widths, and a ragged batch with random parameters and carries for each."""
-    batch, time, in_features = (draw(st.integers(1, 4)) for _ in range(3))
+    """Layers of random cells and widths, and a ragged batch; of few sizes, since each compiles its operations anew."""
+    batch, time, in_features = (draw(st.sampled_from(sizes)) for sizes in ((1, 3), (1, 4), (1, 2)))
     lengths = np.array(draw(st.lists(st.integers(0, time), min_size=batch, max_size=batch)))
-    widths = [draw(st.integers(1, 4)) for _ in range(layers)]
+    widths = [draw(st.sampled_from((1, 3))) for _ in range(layers)]
     if merge in ("sum", "mul", "ave"):
         widths = widths[:1] * layers
     cells = [CELLS[draw(st.sampled_from(NAMES))](width) for width in widths]
