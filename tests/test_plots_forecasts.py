@@ -16,6 +16,12 @@ def test_no_legend_for_what_is_not_drawn(tmp_path):
     )
 
 
+def test_a_forecast_of_what_nobody_has_seen_has_no_line_of_observations(tmp_path):
+    unseen = drawn(forecast_fan, tmp_path / "a.png", **fan(observed=np.full(len(fan()["observed"]), np.nan)))
+    assert "observed" not in texts(unseen)
+    assert "observed" in texts(drawn(forecast_fan, tmp_path / "b.png", **fan()))
+
+
 def test_bands_have_the_given_vertices(tmp_path):
     arguments = fan()
     found = vertices(drawn(forecast_fan, tmp_path / "a.png", **arguments))

@@ -55,7 +55,7 @@ def forecast_fan(
       history_dates: ``[P]``, ``datetime64`` of any unit in ascending order; the last one is the cutoff.
       history: ``[P]``; NaN leaves a gap.
       dates: ``[H]``, ``datetime64`` of any unit in ascending order, after the cutoff.
-      observed: ``[H]``; NaN leaves a gap.
+      observed: ``[H]``; NaN leaves a gap, and all of them leave the line out.
       forecast: ``[H]``.
       lower: ``[H]``, the 10 % quantile.
       upper: ``[H]``, the 90 % quantile.
@@ -129,7 +129,8 @@ def _forecast_fan(
     handles = axes.plot(*history, color="#8a8a8a", linewidth=0.9, label="history")
     # A missing day breaks the line; the dots also show a day that stands between two missing ones.
     dots = {"marker": ".", "markersize": 4, "markeredgewidth": 0, "linewidth": 0.4}
-    handles += axes.plot(dates, after["observed"], color=INK, **dots, zorder=4, label="observed")
+    if not np.isnan(after["observed"]).all():  # Of the future nothing is known yet.
+        handles += axes.plot(dates, after["observed"], color=INK, **dots, zorder=4, label="observed")
     handles += axes.plot(dates, after["forecast"], color=BLUE, linewidth=1.6, zorder=3, label="forecast")
     band = {"color": BLUE, "alpha": 0.25, "linewidth": 0}
     handles.append(axes.fill_between(dates, after["lower"], after["upper"], **band, zorder=1.5, label="80 % interval"))
