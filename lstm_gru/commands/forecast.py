@@ -101,11 +101,11 @@ def _train_and_forecast(arguments: ForecastArguments) -> None:
     step = series.base.step
     columns = columns._replace(step=(int(step.astype(int)), np.datetime_data(step.dtype)[0]))
     chosen = plan(series, arguments.horizon, targets=len(names), logarithm=arguments.logarithm)
-    comparison = Comparison(series, columns, chosen)
     if arguments.use == "season" and not chosen.seasons:
         raise InputError(
             f"--use season: {series.base} data of {len(series)} rows have no season; expected another rule"
         )
+    comparison = Comparison(series, columns, chosen)
     entries, out = comparison.rule_entries(), arguments.out or DEFAULT_OUT
     for cell in WIDTHS if arguments.cell == ALL else (arguments.cell,):
         entries[cell.upper()] = comparison.train(cell, out / cell, arguments.seed)

@@ -111,6 +111,7 @@ class Windows:
         self._missing = np.isnan(self._values)
         self._values[self._missing] = 0
         self._steps = np.arange(-config.lookback + 1, 1), np.arange(1, config.horizon + 1)
+        self._ordered, self._permutation = None, None  # The last epoch's order, of which many batches read.
 
     @cached_property
     def train_origins(self) -> np.ndarray:
@@ -197,9 +198,10 @@ class Windows:
         return np.moveaxis(own.to_units(last), -1, 1)
 
     def _order(self, seed: int, epoch: int) -> np.ndarray:
-        if getattr(self, "_kept", (None,))[0] != (seed, epoch):
-            self._kept = (seed, epoch), np.random.default_rng((seed, epoch)).permutation(len(self.train_origins))
-        return self._kept[1]
+        if self._ordered != (seed, epoch):
+            self._permutation = np.random.default_rng((seed, epoch)).permutation(len(self.train_origins))
+            self._ordered = (seed, epoch)
+        return self._permutation
 
     def _calendar(self, index: np.ndarray) -> np.ndarray:
         return calendar_features(self.series.time(index), self.config.calendar).astype(np.float32)

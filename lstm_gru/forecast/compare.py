@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstm_gru.baselines.rolling import Rule
 from lstm_gru.data.series import Series
 from lstm_gru.data.windows import Windows
 from lstm_gru.forecast.network import Columns
@@ -60,7 +61,7 @@ class Comparison:
         lower, centre, upper = np.moveaxis(bounded(self.test_origins), -1, 0)
         return Entry(self.score(Forecasts(self.test_origins, centre, lower, upper)), valid)
 
-    def bounded(self, name: str):
+    def bounded(self, name: str) -> Rule:
         """Return a rule with its interval."""
         return with_interval(self.rules[name], self.windows, self.valid_origins)
 
@@ -72,7 +73,7 @@ class Comparison:
           Stopped: after SIGTERM or Ctrl-C, with the state saved.
         """
         config = self.plan.config(cell, seed)
-        settings = {"read": {name: value for name, value in self.columns._asdict().items()}}
+        settings = {"read": self.columns._asdict()}
         task = forecasting(self.series, self.plan.parts, config, settings, targets=self.targets)
         scores = fit(task, config.train, run_dir).scores
         found = read_forecasts(run_dir / FORECASTS_FILE)

@@ -25,7 +25,7 @@ class Columns(NamedTuple):
       time: column of the times.
       values: columns that are forecast.
       exogenous: columns that are read up to the origin only.
-      step: the time base's step, as text for `numpy.timedelta64`: count and unit.
+      step: the time base's step as `numpy.timedelta64` takes it, count and unit.
     """
 
     time: str
@@ -70,11 +70,11 @@ class Network(NamedTuple):
           InputError: when the series is shorter than the window.
         """
         windows = self._windows(series)
-        model = forecaster(self.model, widths_of(self.windows, len(self.columns.exogenous)))
+        apply = jax.jit(forecaster(self.model, widths_of(self.windows, len(self.columns.exogenous))).apply)
 
         def predict(inputs: dict[str, np.ndarray]) -> jax.Array:
             read = (inputs[name] for name in ("values", "missing", "context", "known"))
-            return jax.jit(model.apply)(self.params, *read, None)
+            return apply(self.params, *read, None)
 
         return widen(rolled(windows, predict, np.array([len(series) - 1])), self.factor)[0]
 

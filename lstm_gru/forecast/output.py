@@ -12,7 +12,7 @@ from lstm_gru.plots import forecast_fan
 
 ENDS = ("", "_lower_10", "_upper_90")
 MOST_PICTURES = 8
-HISTORY = 3  # Windows before the forecast that the picture shows, in horizons.
+HISTORY, SHORTEST_SHOWN = 3, 24  # The picture shows three horizons of the past, each of at least 24 steps.
 
 
 class Future(NamedTuple):
@@ -43,7 +43,7 @@ def write_future(file: TextIO, future: Future) -> None:
 def draw_future(path: Path, future: Future) -> list[Path]:
     """Draw the forecast of each of the first 8 columns after what came before; return the files."""
     series, horizon = future.series, future.bounds.shape[1]
-    past = np.arange(max(0, len(series) - HISTORY * max(horizon, 24)), len(series))
+    past = np.arange(max(0, len(series) - HISTORY * max(horizon, SHORTEST_SHOWN)), len(series))
     times = series.time(len(series) + np.arange(horizon))
     drawn = []
     for column, (name, bounds) in enumerate(zip(future.names[:MOST_PICTURES], future.bounds, strict=False)):

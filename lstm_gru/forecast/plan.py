@@ -1,6 +1,6 @@
 """Settings for a series that nobody has tuned for: parts, window, calendars and seasons, from base and length."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,8 +48,7 @@ class Plan:
     def config(self, cell: str, seed: int) -> ForecastingConfig:
         """Return the settings of one cell's forecaster."""
         model = ForecasterConfig(cell=cell, features=WIDTHS[cell], head="decoder", relative=True)
-        train = TrainConfig(**{**TRAIN.__dict__, "seed": seed})
-        return ForecastingConfig(model, self.windows, train, valid_stride=self.valid_stride)
+        return ForecastingConfig(model, self.windows, replace(TRAIN, seed=seed), valid_stride=self.valid_stride)
 
 
 def plan(series: Series, horizon: int, *, targets: int, logarithm: bool = False) -> Plan:
@@ -121,5 +120,6 @@ def _fits(length: int, horizon: int, folds: int) -> bool:
 
 def _longest_horizon(length: int) -> int:
     """The longest horizon for which there are one test fold, two horizons of validation, and windows to train on."""
-    possible = (h for h in range(1, length) if length - h - _valid_length(length, h) >= h + FEWEST_WINDOWS)
-    return max(possible, default=0)
+    with_two_horizons = (length - FEWEST_WINDOWS) // 4
+    with_an_eighth = (length - _valid_length(length, 0) - FEWEST_WINDOWS) // 2
+    return max(0, min(with_two_horizons, with_an_eighth))

@@ -7,8 +7,7 @@ import numpy as np
 from lstm_gru.baselines.rolling import Rule, last_value, ridge, seasonal_naive
 from lstm_gru.data.windows import Windows
 from lstm_gru.metrics import rmse
-
-QUANTILES = (0.1, 0.9)
+from lstm_gru.tasks.forecasting import LOWER, UPPER
 
 
 def fitted_rules(windows: Windows, seasons: tuple[int, ...], valid_origins: np.ndarray) -> Mapping[str, Rule]:
@@ -38,7 +37,7 @@ def with_interval(rule: Rule, windows: Windows, valid_origins: np.ndarray) -> Ru
       valid_origins: ``[O]``.
     """
     errors = windows.observed(valid_origins) - rule(valid_origins)
-    lower, upper = np.nanquantile(errors, QUANTILES, axis=0)
+    lower, upper = np.nanquantile(errors, (LOWER, UPPER), axis=0)
     lower, upper = np.minimum(lower, 0), np.maximum(upper, 0)  # The forecast itself stays inside.
 
     def bounded(origins: np.ndarray) -> np.ndarray:
