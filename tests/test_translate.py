@@ -173,6 +173,17 @@ def test_closed_standard_input_is_refused(run, monkeypatch, capsys):
     assert "standard input: closed" in capsys.readouterr().err
 
 
+def test_standard_input_has_a_descriptor_of_its_own(tmp_path, monkeypatch):
+    """Else a thread that still reads when the command has ended would read whatever is opened next."""
+    (tmp_path / "input").write_bytes(b"input")
+    (tmp_path / "other").write_bytes(b"other")
+    with (tmp_path / "input").open(encoding="utf-8") as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        stream = translate._open(None)
+    with (tmp_path / "other").open("rb"), stream:
+        assert stream.read() == b"input"
+
+
 def edited(path, **changes):
     """Change fields of a JSON file; names of inner ones are joined by two underscores."""
     value = json.loads(path.read_text())

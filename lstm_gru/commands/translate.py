@@ -1,5 +1,6 @@
 """``lstm-gru translate``."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -107,8 +108,9 @@ def _open(path: Path | None) -> BinaryIO:
     if path is None and sys.stdin is None:
         raise InputError("standard input: closed; expected a text there, or FILE")
     try:
-        # Not through sys.stdin: at its end Python waits for its lock, which a thread that reads from it holds.
-        return path.open("rb") if path else open(sys.stdin.fileno(), "rb", closefd=False)
+        # Not through sys.stdin: at its end Python waits for its lock, which a thread that reads from it holds. A
+        # descriptor of its own: a thread that outlives the command must not read what the old number stands for then.
+        return path.open("rb") if path else open(os.dup(sys.stdin.fileno()), "rb")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
