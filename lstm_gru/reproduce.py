@@ -94,6 +94,7 @@ def execute(run: Run) -> Record:
                 raise Stopped()
             init_from = run.init_from and run.init_from / fold
             done[fold] = fit(task, config.train, directories[fold], init_from=init_from, plain=run.plain).scores
+    jax.clear_caches()  # Linux maps 65,530 regions for a process; a run's compiled functions can take a seventh of it.
     first = next(iter(tasks))
     record = {
         "experiment": run.experiment,

@@ -17,6 +17,13 @@ def compiled_once(tmp_path_factory):
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_functions_are_let_go():
+    """Linux maps 65,530 regions for a process, and the compiled functions of a thousand tests may need more."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def x64():
     """Double precision for one test."""

@@ -306,13 +306,13 @@ def _(run):
     return f"{number} of {number} named and moved to quarantine/, step 20 loaded; {EQUAL}"
 
 
-@fault("a truncated file", "each file of the newest checkpoint, cut to half")
+@fault("a truncated file", "each file of the newest checkpoint, cut to half", quick=False)
 def _(run):
     number = damaged_one_by_one(run, truncate)
     return f"{number} of {number} named and moved to quarantine/, step 20 loaded; {EQUAL}"
 
 
-@fault("a missing file", "each file of the newest checkpoint, removed")
+@fault("a missing file", "each file of the newest checkpoint, removed", quick=False)
 def _(run):
     number = damaged_one_by_one(run, Path.unlink)
     return f"{number} of {number} named and moved to quarantine/, step 20 loaded; {EQUAL}"

@@ -114,6 +114,7 @@ def test_python_blocks_run():
     assert names["logits"].shape == (4, 20, 5)
 
 
+@pytest.mark.long
 def test_contract_tests_pick_up_the_cell_of_the_text(tmp_path):
     """The README's function and one line in `CELLS`, nothing else edited."""
     line = "from lstm_gru.cells import CELLS\nCELLS['ugrnn'] = ugrnn\n"

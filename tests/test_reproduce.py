@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
+import jax
 import pytest
 from tiny import line, settings
 
@@ -85,6 +86,14 @@ def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines,
     assert list(record["rates"]) == ["0.05", "0.1"]
     assert record["rates"]["0.05"] == own["selected_by"] != record["rates"]["0.1"]
     assert record["selected_by"] == {"metric": "valid_rmse", "direction": "min"}
+
+
+def test_what_a_run_compiled_is_let_go_with_it(lines, tmp_path):
+    compiled = jax.jit(lambda x: x + 1)
+    compiled(1.0)
+    assert compiled._cache_size() == 1
+    reproduce.execute(Run("lines", "long", 0, tmp_path / "run", lines.config("long")))
+    assert compiled._cache_size() == 0
 
 
 def test_only_the_variants_asked_for_and_only_those_without_a_record(lines, tmp_path, capsys):

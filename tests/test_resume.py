@@ -8,7 +8,12 @@ import pytest
 import runner
 
 
-@pytest.mark.parametrize("task", runner.TASKS)
+LONG = {
+    "seasonal": pytest.mark.long
+}  # The loop is the same, and its forecasts come from what "forecasting" is made of.
+
+
+@pytest.mark.parametrize("task", [pytest.param(task, marks=LONG.get(task, [])) for task in runner.TASKS])
 def test_killed_at_random_and_started_again_ends_in_the_same_bytes(task, tmp_path):
     run, chance = tmp_path / "run", random.Random(task)
     steps = runner.TASKS[task]()[1].steps
