@@ -1,0 +1,254 @@
+"""Speed at 207 detectors of Los Angeles, 15 to 60 minutes ahead, with and without the road network.
+
+Source: T-GCN (Zhao et al. 2019, arXiv:1811.05320), Table 1, Los-loop: 12 steps of 5 minutes in; 3, 6, 9 and 12 out;
+the last fifth of a week is the test; errors over all steps up to the horizon, accuracy 1 - |y - ŷ| / |y| (Frobenius).
+
+Two protocols, each trained and reported by itself: *as published*, scaled by the largest speed of the whole file,
+without a validation part, the last step of training reported; and *held out*, scaled by the training part, which ends
+at 70 %, with the next 10 % to choose the checkpoint and the test read once. The number of updates is the same; it was
+fixed on the validation part of the second. One network forecasts all 12 steps; theirs were trained for each horizon.
+
+All variants share their weights over the detectors. `T-GCN` reads neighbours' speeds and states through the normalised
+adjacency only (its GRU resets after the product); `graph` variants read each detector's own beside them.
+
+Run it with ``lstm-gru reproduce road_network`` or ``python experiments/road_network.py``.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_gru.baselines import rolling
+from lstm_gru.config import TrainConfig
+from lstm_gru.data.fetch import FILES, fetch
+from lstm_gru.data.series import Series
+from lstm_gru.data.timebase import TimeBase
+from lstm_gru.data.windows import WindowConfig, Windows
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.graph import Graph
+from lstm_gru.metrics import frobenius_accuracy, mae, rmse
+from lstm_gru.models.forecaster import ForecasterConfig
+from lstm_gru.plots import error_by_horizon, sensor_heatmap
+from lstm_gru.task import Task
+from lstm_gru.tasks.forecast_scores import squared_by_group
+from lstm_gru.tasks.forecasting import FORECASTS_FILE, ForecastingConfig, Parts, forecasting, read_forecasts
+
+START = np.datetime64("2012-03-01T00:00:00")
+STEP = np.timedelta64(300, "s")
+TEST_SHARE, VALID_SHARE = 0.2, 0.1
+LAGS, STEPS = 12, 12
+MINUTES = {3: 15, 6: 30, 9: 45, 12: 60}
+HOUR = 12
+PUBLISHED, HELD_OUT = "published", "held_out"
+SUFFIX = {PUBLISHED: "", HELD_OUT: "_held_out"}
+METRICS = {"rmse": rmse, "mae": mae, "accuracy": frobenius_accuracy}
+SHOWN_SENSORS_DAY = 288
+
+TRAIN = TrainConfig(steps=1500, learning_rate=3e-3, warmup_steps=100, evaluate_every=150, log_every=25)
+WINDOWS = WindowConfig(lookback=LAGS, horizon=STEPS, windows=32, scaling="maximum")
+
+
+def variant(cell: str, features: int, hops: tuple[int, ...] = ()) -> ForecastingConfig:
+    """Return a variant's configuration."""
+    model = ForecasterConfig(
+        cell=cell, features=features, hops=hops, head_features=0, skip="last", dropout=0.0, interval=False
+    )
+    return ForecastingConfig(model=model, windows=WINDOWS, train=TRAIN, loss="squared", valid_stride=4)
+
+
+VARIANTS = {
+    "rnn": variant("rnn", 100),
+    "lstm": variant("lstm", 100),
+    "gru": variant("gru", 100),
+    "tgcn": variant("gru", 100, hops=(1,)),
+    "graph_gru": variant("gru", 64, hops=(0, 1)),
+    "graph_lstm": variant("lstm", 64, hops=(0, 1)),
+}
+LABELS = {
+    "tgcn": "T-GCN (neighbours only)",
+    "graph_gru": "GRU on the graph",
+    "graph_lstm": "LSTM on the graph",
+}
+
+
+@cache
+def speeds() -> Series:
+    """Return the speeds ``[2016, 207]`` in mph; the file has no times, and no gaps."""
+    path = fetch(FILES["traffic/los_speed.csv"])
+    with path.open(newline="", encoding="utf-8") as file:
+        sensors, *rows = csv.reader(file)
+    values = np.array(rows, float)
+    source = {"file": path.name, "sha256": FILES["traffic/los_speed.csv"].sha256}
+    return Series(TimeBase(START, STEP), values, tuple(sensors), source, label="speed (mph)")
+
+
+@cache
+def roads() -> Graph:
+    """Return the network of the detectors."""
+    with fetch(FILES["traffic/los_adj.csv"]).open(newline="", encoding="utf-8") as file:
+        return Graph(np.array(list(csv.reader(file)), float))
+
+
+def test_start() -> int:
+    """Return the index of the first row of the test part."""
+    return int((1 - TEST_SHARE) * len(speeds()))
+
+
+def parts(protocol: str) -> Parts:
+    """Return where the parts of a protocol end."""
+    start, length = test_start(), len(speeds())
+    if protocol == PUBLISHED:
+        return Parts(start, start, whole=False, scale_end=length)
+    return Parts(start - int(VALID_SHARE * length), start, whole=False)
+
+
+def folds(config: ForecastingConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
+    """Return one task for each protocol."""
+    graph = roads() if config.model.hops else None
+    return {
+        protocol: forecasting(speeds(), parts(protocol), config, dict(settings), graph=graph)
+        for protocol in (PUBLISHED, HELD_OUT)
+    }
+
+
+def score(run_dirs: Mapping[str, Path]) -> Measured:
+    """Return the scores of the forecasts that a run wrote."""
+    found = {protocol: read_forecasts(path / FORECASTS_FILE) for protocol, path in run_dirs.items()}
+    return _measure({protocol: (f.origins, f.centre) for protocol, f in found.items()})
+
+
+def trivial() -> dict[str, Measured]:
+    """Return the scores of the forecasts that need no network; the regression is fitted as each protocol trains."""
+    rules = {"last value": rolling.last_value, "linear AR(12), shared": rolling.ridge}
+    origins = np.arange(test_start() - 1, len(speeds()) - 1)
+    return {
+        name: _measure({p: (origins, rule(Windows(speeds(), WINDOWS, parts(p).train_end))(origins)) for p in SUFFIX})
+        for name, rule in rules.items()
+    }
+
+
+@cache
+def _observed() -> Windows:
+    return Windows(speeds(), WINDOWS, test_start())
+
+
+def _measure(found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Measured:
+    """Score forecasts ``{protocol: (origins, [O, 207, 12])}``; paired groups are hours of the held-out protocol."""
+    scores, hours = {}, {}
+    for protocol, (origins, centre) in found.items():
+        for steps, minutes in MINUTES.items():
+            # As published: the window and its targets lie in the test part, whose very last row is left out.
+            kept = (origins >= test_start() + LAGS - 1) & (origins <= len(speeds()) - 2 - steps)
+            observed, forecast = _observed().observed(origins[kept])[..., :steps], centre[kept][..., :steps]
+            for name, metric in METRICS.items():
+                scores[f"{name}_{minutes}{SUFFIX[protocol]}"] = metric(forecast, observed)
+            if (protocol, minutes) == (PUBLISHED, 15):
+                hours = squared_by_group(forecast, observed, (origins[kept] - test_start()) // HOUR)
+    return Measured(scores, hours)
+
+
+def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
+    """Draw the error by horizon of all variants, and speeds, forecasts and errors of one day at all detectors."""
+    if not runs:
+        return {}
+    found = {
+        variant: [read_forecasts(folds[PUBLISHED] / FORECASTS_FILE) for folds in seeds.values()]
+        for variant, seeds in runs.items()
+    }
+    origins = next(iter(found.values()))[0].origins
+    observed = _observed().observed(origins)
+    rules = {
+        "last value": rolling.last_value(_observed())(origins),
+        "linear AR(12)": rolling.ridge(_observed())(origins),
+    }
+    curves = {name: (_by_step(centre, observed), "trivial") for name, centre in rules.items()}
+    for name, seeds in found.items():
+        errors = np.stack([_by_step(f.centre, observed) for f in seeds])
+        spread = errors.std(0, ddof=1) if len(errors) > 1 else None
+        curves[LABELS.get(name, name.upper())] = (errors.mean(0), "measured", spread)
+    horizon = "road_network-error_by_horizon.png"
+    error_by_horizon(
+        directory / horizon,
+        title="Error of speed at 207 detectors, by how far ahead (as published)",
+        error_label="RMSE (mph)",
+        horizons=5 * np.arange(1, STEPS + 1),
+        curves=curves,
+        horizon_label="minutes ahead",
+    )
+    captions = {horizon: "Error at each step ahead, protocol as published"}
+    best = min(found, key=lambda name: rmse(found[name][0].centre[..., 2], observed[..., 2]))
+    day = origins[:SHOWN_SENSORS_DAY]
+    file = "road_network-heatmap.png"
+    sensor_heatmap(
+        directory / file,
+        title=f"Speed 15 minutes ahead, {LABELS.get(best, best.upper())}, first day of the test part",
+        value_label="speed (mph)",
+        times=speeds().time(day + 3),
+        observed=observed[: len(day), :, 2],
+        forecast=found[best][0].centre[: len(day), :, 2],
+        sensors=[speeds().names[k] for k in np.argsort(np.nanmean(observed[..., 2], axis=0))],
+    )
+    captions[file] = "Speed, forecast 15 minutes ahead, and its error at all detectors over a day"
+    return captions
+
+
+def _by_step(forecast: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.nanmean((forecast - observed) ** 2, axis=(0, 1)))
+
+
+def _row(*numbers: float) -> dict[str, float]:
+    names = [f"{name}_{minutes}" for minutes in MINUTES.values() for name in METRICS]
+    return dict(zip(names, numbers, strict=True))
+
+
+EXPERIMENT = Experiment(
+    name="road_network",
+    title="Speed at 207 detectors, 15 to 60 minutes ahead, with and without the road network",
+    data="Los-loop: a week of 5-minute speeds and the detectors' network (downloaded, or from LSTM_GRU_DATA)",
+    reproduces="Table 1 of T-GCN (Zhao et al. 2019)",
+    minutes=120,
+    variants=VARIANTS,
+    folds=folds,
+    learning_rates=(1e-3, 3e-3, 1e-2),
+    score=score,
+    scores={
+        f"{name}_{minutes}{suffix}": f"{heading}, {minutes} min{', held out' if suffix else ''}"
+        for suffix in SUFFIX.values()
+        for minutes in MINUTES.values()
+        for name, heading in {"rmse": "RMSE", "mae": "MAE", "accuracy": "accuracy"}.items()
+    },
+    headline=("rmse_15", "mae_15", "accuracy_15", "rmse_60", "mae_60", "rmse_15_held_out", "rmse_60_held_out"),
+    baselines=trivial,
+    peers=dict,
+    published={
+        "GRU (Zhao et al. 2019, Table 1; check)": _row(
+            *(5.2182, 3.0602, 0.9109, 6.2802, 3.6505, 0.8931),
+            *(7.0343, 4.5186, 0.8801, 7.6621, 4.7957, 0.8694),
+        ),
+        "T-GCN (Zhao et al. 2019, Table 1; check)": _row(
+            *(5.1264, 3.1802, 0.9127, 6.0598, 3.7466, 0.8968),
+            *(6.7065, 4.1158, 0.8857, 7.2677, 4.6021, 0.8762),
+        ),
+    },
+    plots=plots,
+    notes=(
+        "Speeds in mph. As published: scaled by the largest speed of the whole file, the last step of training; held "
+        "out: scaled by the training part, the checkpoint chosen on the tenth of the week before the test part.",
+        "Errors are over all steps up to the horizon, as in the paper's code; one network forecasts all twelve.",
+    ),
+    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
+    smoke_folds=2,
+    labels=LABELS,
+    unit="hour",
+    versus=(("graph_gru", "gru"), ("tgcn", "gru"), ("lstm", "gru"), ("graph_gru", "graph_lstm")),
+)
+
+if __name__ == "__main__":
+    from lstm_gru.cli import reproduce_file
+
+    reproduce_file(__file__)
