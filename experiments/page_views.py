@@ -22,13 +22,12 @@ from lstm_gru.baselines import seasonal as baselines
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.seasonal import daily_values
 from lstm_gru.data.series import Series, page_views
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures, validation_curves
 from lstm_gru.metrics import coverage, covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
 from lstm_gru.models.seasonal import SeasonalForecasterConfig
 from lstm_gru.plots import error_by_horizon, learning_curves
 from lstm_gru.task import Task
 from lstm_gru.tasks.seasonal import FAN_FILE, FORECAST_FILE, SeasonalConfig, read_forecast, seasonal_forecasting
-from lstm_gru.training.run_directory import valid_lines
 
 HORIZON = 365
 WEEK = 7
@@ -168,17 +167,12 @@ def _plot_horizons(runs: FinishedRuns, path: Path) -> None:
 
 
 def _plot_learning(runs: FinishedRuns, path: Path) -> None:
-    curves = {}
-    for variant, seeds in runs.items():
-        lines = [[valid_lines(fold) for fold in folds.values()] for folds in seeds.values()]
-        steps = np.array([line["step"] for line in lines[0][0]])
-        values = [np.mean([[line["valid_rmse"] for line in fold] for fold in folds], axis=0) for folds in lines]
-        curves[variant.upper()] = (steps, np.array(values))
+    curves = validation_curves(runs, "valid_rmse")
     learning_curves(
         path,
         title="Learning curves: mean over the eleven cutoffs",
         value_label="RMSE on the held-out year",
-        curves=curves,
+        curves={variant.upper(): curve for variant, curve in curves.items()},
     )
 
 

@@ -23,13 +23,12 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.tables import read_series
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, validation_curves
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Task
 from lstm_gru.tasks.forecast_scores import point_scores, squared_by_group
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, ForecastingConfig, Parts, forecasting, read_forecasts
-from lstm_gru.training.run_directory import valid_lines
 
 TRAIN_ROWS = 7776
 VALID_ROWS = 778
@@ -103,11 +102,8 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     """Draw the learning curves."""
     if not runs:
         return {}
-    curves = {}
-    for name, seeds in runs.items():
-        lines = [valid_lines(fold[""]) for fold in seeds.values()]
-        steps = np.array([line["step"] for line in lines[0]])
-        curves[name.upper()] = (steps, np.array([[line["valid_rmse"] for line in seed] for seed in lines]))
+    found = validation_curves(runs, "valid_rmse")
+    curves = {variant.upper(): curve for variant, curve in found.items()}
     file = "single_detector-learning_curves.png"
     title = "Learning curves: five minutes ahead, the last tenth of the training file"
     learning_curves(directory / file, title=title, value_label="RMSE (vehicles per 5 minutes)", curves=curves)

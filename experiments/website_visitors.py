@@ -24,13 +24,12 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.tables import read_series
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, validation_curves
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Task
 from lstm_gru.tasks.forecast_scores import interval_scores, point_scores, squared_by_group
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, ForecastingConfig, Parts, forecasting, read_forecasts
-from lstm_gru.training.run_directory import valid_lines
 
 FIRST_TEST_DAY = "2019-06-13"
 VALID_DAYS = 365
@@ -48,7 +47,7 @@ def variant(cell: str, features: int) -> ForecastingConfig:
 
 
 # Widths give equal parameter counts, within 3 %.
-VARIANTS = {"rnn": variant("rnn", 48), "lstm": variant("lstm", 24), "gru": variant("gru", 28)}
+VARIANTS = {"rnn": variant("rnn", 47), "lstm": variant("lstm", 23), "gru": variant("gru", 28)}
 
 
 @cache
@@ -121,11 +120,8 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     """Draw the learning curves of the one-day forecast."""
     if not runs:
         return {}
-    curves = {}
-    for name, seeds in runs.items():
-        lines = [valid_lines(fold["horizon-1"]) for fold in seeds.values()]
-        steps = np.array([line["step"] for line in lines[0]])
-        curves[name.upper()] = (steps, np.array([[line["valid_rmse"] for line in seed] for seed in lines]))
+    found = validation_curves(runs, "valid_rmse", ["horizon-1"])
+    curves = {variant.upper(): curve for variant, curve in found.items()}
     file = "website_visitors-learning_curves.png"
     title = "Learning curves: one day ahead, the year before the test part"
     learning_curves(directory / file, title=title, value_label="RMSE (visits a day)", curves=curves)
@@ -143,14 +139,11 @@ EXPERIMENT = Experiment(
     learning_rates=(1e-3, 3e-3, 1e-2),
     score=score,
     scores={
-        "rmse_1": "RMSE, 1 day",
-        "mae_1": "MAE, 1 day",
-        "mape_1": "MAPE, 1 day",
-        "r2_1": "R², 1 day",
-        "rmse_7": "RMSE, 7 days",
-        "mape_7": "MAPE, 7 days",
-        "rmse_28": "RMSE, 28 days",
-        "mape_28": "MAPE, 28 days",
+        **{
+            f"{metric}_{horizon}": f"{heading}, {horizon} day{'s' if horizon > 1 else ''}"
+            for horizon in HORIZONS
+            for metric, heading in {"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}.items()
+        },
         "coverage": "coverage of 80 %, 28 days",
         "pinball": "pinball (10, 90 %), 28 days",
     },

@@ -18,6 +18,7 @@ import numpy as np
 from lstm_gru.errors import InputError
 from lstm_gru.metrics import root_mean_square
 from lstm_gru.task import Task
+from lstm_gru.training.run_directory import valid_lines
 
 Scores = Mapping[str, float]
 FinishedRuns = Mapping[str, Mapping[int, Mapping[str, Path]]]  # {variant: {seed: {fold: run directory}}}
@@ -154,6 +155,24 @@ def copy_pictures(
             shutil.copyfile(source, directory / name)
             captions[name] = caption
     return captions
+
+
+def validation_curves(
+    runs: FinishedRuns, metric: str, folds: Iterable[str] | None = None
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return ``{variant: (steps [N], values [seeds, N])}`` of a validation score while training.
+
+    Args:
+      runs: the finished ones.
+      metric: the score.
+      folds: whose mean is taken; all of a run's when None.
+    """
+    curves = {}
+    for variant, seeds in runs.items():
+        lines = [[valid_lines(found[fold]) for fold in folds or found] for found in seeds.values()]
+        steps = np.array([line["step"] for line in lines[0][0]])
+        curves[variant] = steps, np.array([[[line[metric] for line in fold] for fold in run] for run in lines]).mean(1)
+    return curves
 
 
 def experiments_directory() -> Path:

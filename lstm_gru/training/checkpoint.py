@@ -36,7 +36,7 @@ TEMPORARY = ".orbax-checkpoint-tmp"  # Orbax's ending of a directory that it has
 QUARANTINE = "quarantine"
 CUT_OFF = "-unfinished"  # In the quarantine: what a process that died left of its last save, not a damaged one.
 SPARE_BYTES = 2**18  # Beyond the arrays: Orbax's metadata.
-ADVICE = "Restore the files, or start again in another directory with --run-dir"
+ADVICE = "Restore the files, or start again in another directory"
 
 # Orbax reports every save, and an error that is reported here once more.
 logging.getLogger("absl").setLevel(logging.CRITICAL)

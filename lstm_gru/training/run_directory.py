@@ -54,7 +54,7 @@ class RunDirectory:
             lock = (self.path / ".lock").open("a+", encoding="utf-8")
         except OSError as error:
             raise InputError(
-                f"{self.path}: cannot write the run directory ({error.strerror}); choose another with --run-dir"
+                f"{self.path}: cannot write the run directory ({error.strerror}); choose another directory"
             ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,7 +63,7 @@ class RunDirectory:
                 lock.seek(0)
                 holder = lock.read().strip() or "another process"
             raise InputError(
-                f"{self.path}: {holder} is training in this directory; wait for it, or choose another with --run-dir"
+                f"{self.path}: {holder} is training in this directory; wait for it, or choose another directory"
             ) from error
         except OSError as error:  # Some network file systems have no locks.
             say(f"cannot be locked ({error.strerror}): see that no other process trains in it")
@@ -96,7 +96,7 @@ class RunDirectory:
             changes = "; ".join(f"{n} = {there.get(n)!r} there, {asked.get(n)!r} asked" for n in names)
             raise InputError(
                 f"{self.path}: holds a run with another configuration ({changes}); give the same settings to continue "
-                "it, choose another directory with --run-dir, or start there from its weights with --init-from"
+                "it, choose another directory, or start there from its weights with --init-from"
             )
         if self._lock is not None:
             self._compare_manifest(say)
