@@ -7,7 +7,6 @@ import faults
 import pytest
 import runner
 
-
 LONG = {
     "seasonal": pytest.mark.long
 }  # The loop is the same, and its forecasts come from what "forecasting" is made of.
