@@ -19,9 +19,11 @@ def compiled_once(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_functions_are_let_go():
-    """Linux maps 65,530 regions for a process, and the compiled functions of a thousand tests may need more."""
+    """As between runs: those of thousands of tests may be too many for one process."""
+    from lstm_gru.reproduce import MOST_REGIONS, drop_compiled
+
     yield
-    jax.clear_caches()
+    drop_compiled(MOST_REGIONS)
 
 
 @pytest.fixture

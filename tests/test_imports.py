@@ -35,7 +35,7 @@ BELOW = {
     "training": {"config", "task", "errors"},
     "tasks": {"translator", "bleu", "models", "graph", "decoding", "data", "losses", "metrics", "plots"}
     | {"config", "task", "errors"},
-    "experiment": {"metrics", "task", "errors"},
+    "experiment": {"metrics", "task", "training", "errors"},
     "records": {"experiment", "training"},
     "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
     "tuning": {"reproduce", "records", "experiment", "training"},

@@ -88,12 +88,13 @@ def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines,
     assert record["selected_by"] == {"metric": "valid_rmse", "direction": "min"}
 
 
-def test_what_a_run_compiled_is_let_go_with_it(lines, tmp_path):
+def test_compiled_functions_are_let_go_after_a_run_that_leaves_many(lines, tmp_path, monkeypatch):
     compiled = jax.jit(lambda x: x + 1)
-    compiled(1.0)
-    assert compiled._cache_size() == 1
-    reproduce.execute(Run("lines", "long", 0, tmp_path / "run", lines.config("long")))
-    assert compiled._cache_size() == 0
+    for most, kept in ((10**9, 1), (1, 0)):
+        monkeypatch.setattr(reproduce, "MOST_REGIONS", most)
+        compiled(1.0)
+        reproduce.execute(Run("lines", "long", 0, tmp_path / f"{most}", lines.config("long")))
+        assert compiled._cache_size() == kept
 
 
 def test_only_the_variants_asked_for_and_only_those_without_a_record(lines, tmp_path, capsys):
