@@ -5,8 +5,8 @@ the last fifth of a week is the test; errors over all steps up to the horizon, a
 
 Two protocols, each trained and reported by itself: *as published*, scaled by the largest speed of the whole file,
 without a validation part, the last step of training reported; and *held out*, scaled by the training part, which ends
-at 70 %, with the next 10 % to choose the checkpoint and the test read once. The number of updates is the same; it was
-fixed on the validation part of the second. One network forecasts all 12 steps; theirs were trained for each horizon.
+at 70 %, with the next 10 % to choose the checkpoint and the test read once. The number of updates is the same for
+both. One network forecasts all 12 steps; theirs were trained for each horizon.
 
 All variants share their weights over the detectors. `T-GCN` reads neighbours' speeds and states through the normalised
 adjacency only (its GRU resets after the product); `graph` variants read each detector's own beside them.
