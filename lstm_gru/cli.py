@@ -20,6 +20,7 @@ from lstm_gru.commands.train import train
 from lstm_gru.commands.translate import translate
 from lstm_gru.commands.tune import tune
 from lstm_gru.errors import InputError, RunError, Stopped
+from lstm_gru.training.allocator import keep_freed_memory
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "list": list_experiments,
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
+    keep_freed_memory()
     return exit_code(_dispatch, sys.argv[1:] if argv is None else argv)
 
 

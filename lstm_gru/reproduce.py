@@ -20,6 +20,7 @@ from lstm_gru.errors import InputError, RunError, Stopped
 from lstm_gru.experiment import Experiment, Measured, load_experiment
 from lstm_gru.records import CHOSEN, Record
 from lstm_gru.task import Task
+from lstm_gru.training.allocator import keep_freed_memory
 from lstm_gru.training.files import read_json, write_json
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest
@@ -241,7 +242,10 @@ def execute_all(runs: Iterable[Run], jobs: int) -> Iterable[Record]:
     cores = context.Queue()
     for core in itertools.islice(itertools.cycle(_cores()), jobs):
         cores.put(core)
-    with stop_request() as stop, ProcessPoolExecutor(jobs, context, initializer=_pin, initargs=(cores,)) as pool:
+    with (
+        stop_request() as stop,
+        ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(cores,)) as pool,
+    ):
         waiting = {pool.submit(execute, replace(run, plain=True)) for run in runs}
         try:
             while waiting and not stop.made:
@@ -295,12 +299,13 @@ def _cores() -> list[int]:
 _worker = ExitStack()  # What a worker process keeps open until it ends.
 
 
-def _pin(cores: Any) -> None:
+def _begin_worker(cores: Any) -> None:
     """Keep this process, and with it XLA's threads, on one core: two such processes do not disturb each other.
 
     A worker can be asked to stop at any time, by its parent and by whoever asks the whole group of processes.
     """
     _worker.enter_context(stop_request(patient=True))
+    keep_freed_memory()
     core = cores.get()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})

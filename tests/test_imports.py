@@ -44,7 +44,7 @@ BELOW = {
     "report": {"records", "experiment", "training", "metrics", "errors"},
     "commands": {"report", "forecast", "tuning", "reproduce", "records", "experiment", "trained", "translator"}
     | {"tasks", "training", "data", "config", "errors"},
-    "cli": {"commands", "errors"},
+    "cli": {"commands", "training", "errors"},
     "experiments": {"experiment", "graph", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
     | {"training", "cli", "translator", "bleu", "retrieval"},
 }
