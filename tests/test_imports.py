@@ -24,6 +24,7 @@ BELOW = {
     "decoding": {"errors"},
     "interop": {"layers", "cells"},
     "losses": set(),
+    "crf": set(),
     "metrics": set(),
     "plots": set(),
     "data": {"config", "errors"},
