@@ -1,15 +1,13 @@
 """Pairs of sentences in two languages, line by line, with a fixed normalisation and errors that say where."""
 
-import gzip
-import hashlib
 import re
 import unicodedata
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lstm_gru.data.fetch import FILES, fetch
+from lstm_gru.data.text import read_lines
 from lstm_gru.errors import InputError
 
 NORMALISATION = "NFC; each run of white space, U+2581 included, is one space; none at either end"
@@ -52,8 +50,7 @@ def normalise(text: str) -> str:
 def read_bitext(src_path: str | Path, trg_path: str | Path) -> Bitext:
     """Return the pairs of two UTF-8 text files, one sentence a line; a name that ends in .gz is unpacked.
 
-    Lines end at a line feed (a carriage return before it is white space) and nowhere else; a byte-order mark at
-    the start is skipped.
+    Lines are those of `lstm_gru.data.text.read_lines`; a carriage return at an end is white space.
 
     Args:
       src_path: the source sentences.
@@ -66,7 +63,7 @@ def read_bitext(src_path: str | Path, trg_path: str | Path) -> Bitext:
     Example:
       >>> bitext = read_bitext("train.de.gz", "train.en.gz")  # doctest: +SKIP
     """
-    (src, src_file), (trg, trg_file) = _read_lines(Path(src_path)), _read_lines(Path(trg_path))
+    (src, src_file), (trg, trg_file) = read_lines(Path(src_path)), read_lines(Path(trg_path))
     if len(src) != len(trg):
         raise InputError(
             f"{src_path} has {len(src)} lines and {trg_path} has {len(trg)}; expected a translation for each line"
@@ -87,7 +84,7 @@ def read_tsv(path: str | Path) -> Bitext:
     Example:
       >>> bitext = read_tsv("pairs.tsv")  # doctest: +SKIP
     """
-    lines, file = _read_lines(Path(path))
+    lines, file = read_lines(Path(path))
     pairs = []
     for number, line in enumerate(lines, start=1):
         place = f"{path}: line {number}"
@@ -119,37 +116,6 @@ def multi30k(split: str, data_dir: str | Path | None = None) -> Bitext:
         raise InputError(f"multi30k: split = {split!r}; expected one of {', '.join(MULTI30K)}")
     names = [f"multi30k/{MULTI30K[split]}.{language}.gz" for language in ("de", "en")]
     return read_bitext(*(fetch(FILES[name], data_dir) for name in names))
-
-
-def _read_lines(path: Path) -> tuple[list[str], dict[str, str]]:
-    """The file's lines, and its name and checksum. The folder is left out: runs agree wherever a file lies."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    text = _decode(path, _unpack(path, content) if path.suffix == ".gz" else content).removeprefix("\ufeff")
-    if not text:
-        raise InputError(f"{path}: empty; expected one sentence a line")
-    lines = text.removesuffix("\n").split("\n")
-    return lines, {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _unpack(path: Path, content: bytes) -> bytes:
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: not a whole gzip file ({error})") from error
-
-
-def _decode(path: Path, content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = error.start - content.rfind(b"\n", 0, error.start)
-        raise InputError(
-            f"{path}: line {line}, byte {byte}: 0x{content[error.start]:02x} is not UTF-8 here; expected UTF-8 text"
-        ) from error
 
 
 def _sentence(line: str, place: str) -> str:

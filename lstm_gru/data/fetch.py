@@ -62,6 +62,16 @@ def _single_detector(name: str, sha256: str) -> PublicFile:
     )
 
 
+def _danish(split: str, sha256: str) -> PublicFile:
+    commit, name = "2d35c0bfa737642827f548a897a5cdb51da87464", f"da-ud-{split}.conllu"
+    return PublicFile(
+        name=f"pos_danish/{name}",
+        url=f"https://raw.githubusercontent.com/bplank/bilstm-aux/{commit}/data/{name}",
+        sha256=sha256,
+        licence="bplank/bilstm-aux (Plank et al. 2016), Apache-2.0; sentences of Universal Dependencies",
+    )
+
+
 FILES = {
     file.name: file
     for file in (
@@ -75,6 +85,9 @@ FILES = {
         _los_loop("los_adj.csv", "7a6eb41e10677992b5af50f5ab187c6c05c5c3a92cb973950cfddbf857361e76"),
         _single_detector("train.csv", "cf46f219b4595fa214d99d42a85ccd5e7137499efaa54e4705eaf25653b09f14"),
         _single_detector("test.csv", "c3abee88094bb733e04c74812ae6b749ac5f21f6ccedf53120b5e3d8df2fc7ba"),
+        _danish("train", "cf77dee0804fba3c48d02fcbf7b176fb902cc618f5070c2f07829ac84c16b601"),
+        _danish("dev", "7060031932b10f4f46000872fb271723de3114380571bcca389ee4dcaf7de5a7"),
+        _danish("test", "4bc3c095e82d769f1a8ca7b667ff7c9b8ecbd1d78d3f276d7464d0bcc914730e"),
         PublicFile(
             name="web/daily-website-visitors.csv",
             url=None,
