@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstm_gru.config import require
-from lstm_gru.data.bucketing import ordered_batches
 from lstm_gru.data.subwords import BOS, EOS, PAD, UNK, Tokenizer
+from lstm_gru.data.token_batches import ordered_batches
 from lstm_gru.decoding import Hypotheses, beam_search, greedy
 from lstm_gru.errors import InputError
 from lstm_gru.models.functional import Functional

@@ -18,9 +18,9 @@ import tyro
 
 from lstm_gru.bleu import bleu
 from lstm_gru.config import TrainConfig, require
-from lstm_gru.data.bucketing import TokenBatches, choose_boundaries, pair_batches
 from lstm_gru.data.corpora import Corpus, CorpusConfig, load_corpus
 from lstm_gru.data.subwords import Tokenizer, train_bpe
+from lstm_gru.data.token_batches import TokenBatches, choose_boundaries, pair_batches
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig

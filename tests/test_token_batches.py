@@ -10,8 +10,8 @@ import pytest
 from hypothesis import strategies as st
 
 from lstm_gru.data.bitext import multi30k
-from lstm_gru.data.bucketing import TokenBatches, choose_boundaries, ordered_batches, pair_batches
 from lstm_gru.data.subwords import BOS, EOS, PAD, train_bpe
+from lstm_gru.data.token_batches import TokenBatches, choose_boundaries, ordered_batches, pair_batches
 from lstm_gru.errors import InputError
 
 few = hypothesis.settings(max_examples=150, deadline=None, derandomize=True)

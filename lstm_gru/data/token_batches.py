@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_gru.data.subwords import BOS, EOS, PAD
+from lstm_gru.data.buckets import Batch, Bucket, BucketBatches, padded
+from lstm_gru.data.subwords import BOS, EOS
 from lstm_gru.errors import InputError
 
 Ids = Sequence[Sequence[int]]
-Batch = dict[str, np.ndarray]
 
 
 def choose_boundaries(src_ids: Ids, trg_ids: Ids, *, shapes: int, max_length: int) -> tuple[int, ...]:
@@ -53,17 +53,11 @@ def choose_boundaries(src_ids: Ids, trg_ids: Ids, *, shapes: int, max_length: in
     return tuple(sorted({*boundaries} - {0}))
 
 
-class _Bucket(NamedTuple):
-    rows: int  # of a batch
-    pairs: int
-    arrays: Batch  # [pairs + 1, ...]; the last row is empty
-
-
-class TokenBatches:
+class TokenBatches(BucketBatches):
     """Training batches, a pure function of (seed, step).
 
-    Each epoch visits every pair once, in an order of its own, batches of all buckets mixed. A batch of a bucket has
-    always the same shape; what is missing in an epoch's last one is filled with rows of length 0.
+    A batch has ``src [B, T]`` and ``src_lengths [B]``; ``trg_in [B, T]``, the target after ``BOS``; ``trg_out [B, T]``,
+    the target before ``EOS``; ``trg_lengths [B]``, of either. Rows that only fill it have length 0.
 
     Args:
       src_ids: source sentences without marks.
@@ -93,52 +87,26 @@ class TokenBatches:
         _check_ascending(boundaries)
         if tokens_per_batch < boundaries[-1]:
             raise InputError(f"tokens_per_batch = {tokens_per_batch}; expected at least the last of {boundaries = }")
-        self.seed = seed
         bucket_of = np.searchsorted(boundaries, _widths(src_ids, trg_ids))
         members = [np.flatnonzero(bucket_of == k) for k in range(len(boundaries) + 1)]
         self.left_out = len(members.pop())
         if self.left_out == len(src_ids):
             raise InputError(f"none of {len(src_ids)} pairs is at most {boundaries[-1]} tokens long; nothing to learn")
-        self._buckets = [
+        buckets = [
             _bucket([src_ids[i] for i in pairs], [trg_ids[i] for i in pairs], width, tokens_per_batch // width)
             for pairs, width in zip(members, boundaries, strict=True)
             if len(pairs)
         ]
-        self.shapes = tuple((bucket.rows, bucket.arrays["src"].shape[1]) for bucket in self._buckets)
-        self._plan = (0, self._order(0))
-        self.steps_per_epoch = len(self._plan[1])
+        self.shapes = tuple((bucket.rows, bucket.arrays["src"].shape[1]) for bucket in buckets)
+        super().__init__(buckets, seed)
 
     @property
     def padding(self) -> float:
         """Share of the positions of an epoch's batches, both sides, that hold no token."""
         names = ("src_lengths", "trg_lengths")
-        tokens = sum(bucket.arrays[name].sum() for bucket in self._buckets for name in names)
-        positions = sum(2 * rows.size * self.shapes[k][1] for k, rows in self._order(0))
+        tokens = sum(bucket.arrays[name].sum() for bucket in self.buckets for name in names)
+        positions = sum(2 * rows.size * self.shapes[k][1] for k, rows in self.order(0))
         return float(1 - tokens / positions)
-
-    def batch(self, step: int) -> Batch:
-        """Return the batch of a step.
-
-        Returns:
-          ``src [B, T]`` and ``src_lengths [B]``; ``trg_in [B, T]``, the target after ``BOS``; ``trg_out [B, T]``, the
-          target before ``EOS``; ``trg_lengths [B]``, of either.
-        """
-        epoch, index = divmod(step, self.steps_per_epoch)
-        plan = self._plan  # Read once: another thread may ask for another epoch meanwhile.
-        if plan[0] != epoch:
-            plan = self._plan = (epoch, self._order(epoch))
-        k, rows = plan[1][index]
-        return {name: array[rows] for name, array in self._buckets[k].arrays.items()}
-
-    def _order(self, epoch: int) -> list[tuple[int, np.ndarray]]:
-        """The bucket and the rows of each batch of an epoch."""
-        random = np.random.default_rng((self.seed, epoch))
-        batches = []
-        for k, bucket in enumerate(self._buckets):
-            empty = np.full(-bucket.pairs % bucket.rows, bucket.pairs)
-            rows = np.append(random.permutation(bucket.pairs), empty).reshape(-1, bucket.rows)
-            batches.extend((k, batch) for batch in rows)
-        return [batches[i] for i in random.permutation(len(batches))]
 
 
 class SourceBatch(NamedTuple):
@@ -185,7 +153,7 @@ def ordered_batches(src_ids: Ids, *, rows: int, boundaries: Sequence[int]) -> It
         lines = order[bucket_of == k]
         for start in range(0, len(lines), size):
             chunk = lines[start : start + size]
-            yield SourceBatch(chunk, *_padded([src_ids[i] for i in chunk], size, width))
+            yield SourceBatch(chunk, *padded([src_ids[i] for i in chunk], size, width))
 
 
 def pair_batches(
@@ -225,21 +193,12 @@ def _check_ascending(boundaries: Sequence[int]) -> None:
         raise InputError(f"{boundaries = }; expected ascending widths of at least 1")
 
 
-def _bucket(src_ids: list[Sequence[int]], trg_ids: list[Sequence[int]], width: int, rows: int) -> _Bucket:
-    return _Bucket(rows, len(src_ids), _pairs(src_ids, trg_ids, len(src_ids) + 1, width))
+def _bucket(src_ids: list[Sequence[int]], trg_ids: list[Sequence[int]], width: int, rows: int) -> Bucket:
+    return Bucket(rows, len(src_ids), _pairs(src_ids, trg_ids, len(src_ids) + 1, width))
 
 
 def _pairs(src_ids: list[Sequence[int]], trg_ids: list[Sequence[int]], rows: int, width: int) -> Batch:
-    src, src_lengths = _padded(src_ids, rows, width)
-    trg_in, trg_lengths = _padded([[BOS, *ids] for ids in trg_ids], rows, width)
-    trg_out, _ = _padded([[*ids, EOS] for ids in trg_ids], rows, width)
+    src, src_lengths = padded(src_ids, rows, width)
+    trg_in, trg_lengths = padded([[BOS, *ids] for ids in trg_ids], rows, width)
+    trg_out, _ = padded([[*ids, EOS] for ids in trg_ids], rows, width)
     return {"src": src, "src_lengths": src_lengths, "trg_in": trg_in, "trg_out": trg_out, "trg_lengths": trg_lengths}
-
-
-def _padded(sequences: list[Sequence[int]], rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The sequences as ``[rows, width]`` and their lengths ``[rows]``; further rows are empty."""
-    array, lengths = np.full((rows, width), PAD, np.int32), np.zeros(rows, np.int32)
-    for row, sequence in enumerate(sequences):
-        array[row, : len(sequence)] = sequence
-        lengths[row] = len(sequence)
-    return array, lengths
