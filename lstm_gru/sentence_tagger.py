@@ -1,0 +1,44 @@
+"""Sentences in, tags out."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from lstm_gru.data.sentences import ordered_sentences
+from lstm_gru.data.vocabulary import Vocabulary
+from lstm_gru.models.tagger import TaggerConfig, tagger
+
+TOKENS = 2048  # Positions of a batch.
+
+
+class SentenceTagger:
+    """A tagger with its parameters.
+
+    Args:
+      config: of the model.
+      params: its parameters.
+      vocabulary: the words, characters and tags that it knows.
+    """
+
+    def __init__(self, config: TaggerConfig, params: Any, vocabulary: Vocabulary):
+        self.params, self.vocabulary = params, vocabulary
+        numbers = (vocabulary.word_numbers, vocabulary.character_numbers, len(vocabulary.tags))
+        self._best = _best_tags(config, *numbers)
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Return the tags of each sentence's words, which are in Unicode's form NFC; a sentence may be empty."""
+        found: list[list[str]] = [[] for _ in sentences]
+        for lines, batch in ordered_sentences(sentences, self.vocabulary, tokens_per_batch=TOKENS):
+            best = np.asarray(self._best(self.params, batch))
+            for row, line in enumerate(lines):
+                found[line] = [self.vocabulary.tags[number] for number in best[row, : len(sentences[line])]]
+        return found
+
+
+@cache
+def _best_tags(config: TaggerConfig, words: int, characters: int, tags: int) -> Any:
+    model = tagger(config, words, characters, tags)
+    return jax.jit(lambda params, batch: model.apply(params, batch, method="tags"))

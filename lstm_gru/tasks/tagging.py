@@ -1,0 +1,114 @@
+"""Tagging the words of sentences, as a task for the common loop.
+
+Words, characters and tags are those of the training sentences. The checkpoint is chosen by the accuracy on the
+validation sentences; the test sentences are tagged once, at the end.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import tyro
+
+from lstm_gru.config import TrainConfig, require
+from lstm_gru.data.sentences import SentenceBatches
+from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
+from lstm_gru.models.tagger import TaggerConfig, tagger
+from lstm_gru.sentence_tagger import SentenceTagger
+from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.tasks.tagged_words import TaggedWord, accuracies, words_path, write_words
+
+VOCABULARY_FILE = "vocabulary.json"
+
+
+@dataclass(frozen=True)
+class TaggingConfig:
+    """Everything that a tagging run can change."""
+
+    model: TaggerConfig = field(default_factory=TaggerConfig)
+    data: Annotated[TaggedCorpusConfig, tyro.conf.arg(name="")] = field(default_factory=TaggedCorpusConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    tokens_per_batch: int = 512
+    """Positions of a batch, padding included."""
+
+    def __post_init__(self) -> None:
+        """Check every range.
+
+        Raises:
+          InputError: naming the field, its value and the range.
+        """
+        require(self, "tokens_per_batch", low=8)
+
+
+def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
+    """Return the task of tagging a corpus.
+
+    Args:
+      config: settings; ``config.train.seed`` decides the batches.
+      settings: JSON values that name the run, kept in its directory beside the configuration.
+
+    Raises:
+      InputError: when a file cannot be read, or a sentence does not fit a batch.
+    """
+    corpus = load_tagged(config.data)
+    vocabulary = corpus.vocabulary
+    batches = SentenceBatches(
+        corpus.splits["train"], vocabulary, tokens_per_batch=config.tokens_per_batch, seed=config.train.seed
+    )
+    init, loss = _functions(config.model, vocabulary.word_numbers, vocabulary.character_numbers, len(vocabulary.tags))
+    latest: dict[str, Any] = {}
+
+    def tagged(params: Params, split: str) -> list[list[TaggedWord]]:
+        """A split's words; found once for the same parameters."""
+        if latest.get("params") is not params or latest["split"] != split:
+            sentences = corpus.splits[split]
+            found = SentenceTagger(config.model, params, vocabulary).tag(sentences.words)
+            rows = [
+                [TaggedWord(w, t, f, vocabulary.known(w)) for w, t, f in zip(*columns, strict=True)]
+                for columns in zip(sentences.words, sentences.tags, found, strict=True)
+            ]
+            latest.update(params=params, split=split, rows=rows)
+        return latest["rows"]
+
+    def evaluate(params: Params, split: Split) -> dict[str, float]:
+        return accuracies(tagged(params, split)) if split in corpus.splits else {}
+
+    def finish(params: Params, run_dir: Path) -> None:
+        text = json.dumps(asdict(vocabulary), ensure_ascii=False)
+        (run_dir / VOCABULARY_FILE).write_text(text + "\n", encoding="utf-8")
+        if "test" in corpus.splits:
+            write_words(words_path(run_dir, "test"), tagged(params, "test"))
+
+    return Task(
+        init=init,
+        batch=batches.batch,
+        loss=loss,
+        evaluate=evaluate,
+        selects=("valid_accuracy", "max"),
+        finish=finish,
+        settings={
+            **settings,
+            "task": "tagging",
+            "data": corpus.settings,
+            "unseen_tags": {split: corpus.unseen_tags(split) for split in corpus.splits if split != "train"},
+            "vocabulary": vocabulary.sha256,
+            "model": asdict(config.model),
+            "tokens_per_batch": config.tokens_per_batch,
+        },
+    )
+
+
+@cache  # Runs of one configuration share these functions, and so what is compiled of them.
+def _functions(config: TaggerConfig, words: int, characters: int, tags: int) -> tuple[Any, Any]:
+    model = tagger(config, words, characters, tags)
+
+    def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
+        log_p = model.apply(params, batch, batch["tags"], key, method="log_likelihood")
+        return (-jnp.sum(log_p), jnp.sum(batch["lengths"]).astype(log_p.dtype)), {}
+
+    return jax.jit(model.init), loss
