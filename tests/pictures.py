@@ -7,6 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from lstm_gru.plots import (
     Curve,
     alignment,
+    confusion,
     error_by_horizon,
     forecast_fan,
     learning_curves,
@@ -82,6 +83,11 @@ def attention(**changes):
     return {"title": "Attention", "weights": weights, "src": src, "trg": trg} | changes
 
 
+def confused(**changes):
+    pairs = [("NOUN", "NOUN")] * 3 + [("NOUN", "VERB"), ("VERB", "NOUN")]
+    return {"title": "Confusion", "names": ["NOUN", "VERB", "X"], "pairs": pairs} | changes
+
+
 def heatmap(**changes):
     observed = np.stack([wave(24, level) for level in (60.0, 55.0, 20.0)], axis=-1)
     return {
@@ -100,6 +106,7 @@ PICTURES = {
     "learning": (learning_curves, learning),
     "lengths": (score_by_length, lengths),
     "attention": (alignment, attention),
+    "confusion": (confusion, confused),
     "sensors": (sensor_heatmap, heatmap),
 }
 

@@ -78,8 +78,24 @@ def translator():
         return translation(config, {}), train
 
 
+def tagger():
+    from lstm_gru.config import TrainConfig
+    from lstm_gru.data.tagged_corpora import TaggedCorpusConfig
+    from lstm_gru.models.tagger import TaggerConfig
+    from lstm_gru.tasks.tagging import TaggingConfig, tagging
+
+    train = TrainConfig(steps=12, evaluate_every=4, log_every=1)
+    model = TaggerConfig(features=3, word_features=3, character_features=0)
+    with tempfile.TemporaryDirectory() as folder:  # Read at once; the settings know the file by its content.
+        path = Path(folder) / "words.tsv"
+        path.write_text("\n".join(f"{'ab'[k % 2] * (k % 5 + 1)}\tX\nc\t{'XY'[k % 2]}\n" for k in range(30)))
+        files = dict.fromkeys(("train_file", "valid_file", "test_file"), str(path))
+        config = TaggingConfig(model, TaggedCorpusConfig(**files), train, tokens_per_batch=64)
+        return tagging(config, {}), train
+
+
 # Every task of the package has its line here, by which it is killed, continued and compared (test_resume.py).
-TASKS = {"line": line, "seasonal": seasonal, "forecasting": forecaster, "translation": translator}
+TASKS = {"line": line, "seasonal": seasonal, "forecasting": forecaster, "translation": translator, "tagging": tagger}
 OTHERS = {"heavy": heavy, "long": long}
 
 

@@ -20,7 +20,15 @@ from pictures import (
     wave,
 )
 
-from lstm_gru.plots import alignment, error_by_horizon, forecast_fan, learning_curves, score_by_length, sensor_heatmap
+from lstm_gru.plots import (
+    alignment,
+    confusion,
+    error_by_horizon,
+    forecast_fan,
+    learning_curves,
+    score_by_length,
+    sensor_heatmap,
+)
 
 every = pytest.mark.parametrize(("write", "arguments"), PICTURES.values(), ids=PICTURES)
 
@@ -31,7 +39,7 @@ def test_writes_a_picture_of_plausible_size(write, arguments, tmp_path):
     content = (tmp_path / "a.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", content[16:24])
-    if write is alignment:  # of three words to four
+    if write in (alignment, confusion):  # of three words to four, of three classes
         assert 350 <= width <= 500
         assert 250 <= height <= 450
     else:
@@ -67,6 +75,7 @@ LABELS = {
     "learning": {"RMSE", "training step", "gru", RUNS.format(3)},
     "lengths": {"BLEU", "source words (number of sentences)", "lstm", "gru", RUNS.format("2 to 3")},
     "attention": {"attention weight"},
+    "confusion": {"share of a row (right) in a column (found)"},
     "sensors": {"observed", "forecast", "absolute error", "sensor", "time on 2012-03-01", "grey: missing"}
     | {"speed (mph)", "error: speed (mph)"},
 }

@@ -1,12 +1,12 @@
-"""The attention matrix: its cells, its words as they are written, and that nothing is cut off."""
+"""Matrices: their cells, their words as they are written, what confusion counts, and that nothing is cut off."""
 
 import numpy as np
 import pytest
-from pictures import attention, drawn, ticks
+from pictures import attention, confused, drawn, ticks
 
-from lstm_gru.plots import alignment
-from lstm_gru.plots.attention import MARGIN
+from lstm_gru.plots import alignment, confusion
 from lstm_gru.plots.labels import text_box
+from lstm_gru.plots.matrices import MARGIN
 from lstm_gru.plots.style import DPI
 
 ODD = ("東京", "$x^2$", "a_b$", "\\frac{", "<0xE2>", "", "a\nb", "\udce2", "\U0010fffd")
@@ -70,3 +70,22 @@ def test_words_are_plain_text_and_lacking_characters_are_squares(tmp_path):
     assert figure.texts[0].get_text() == "$x$ □□"
     written = [*matrix.get_xticklabels(), *matrix.get_yticklabels(), figure.texts[0]]
     assert not any(text.get_parse_math() for text in written)
+
+
+def test_a_row_of_confusion_is_the_share_of_what_was_right(tmp_path):
+    matrix, _ = drawn(confusion, tmp_path / "a.png", **confused()).axes
+    np.testing.assert_allclose(matrix.collections[0].get_array(), [[0.75, 0.25, 0], [1, 0, 0], [0, 0, 0]])
+    assert ticks(matrix.xaxis) == ticks(matrix.yaxis) == ["NOUN", "VERB", "X"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (dict(names=[]), "names: .., expected at least one, each once"),
+        (dict(names=["NOUN", "NOUN"]), "expected at least one, each once"),
+        (dict(pairs=[("NOUN", "ADJ")]), r"pairs: \('NOUN', 'ADJ'\), expected two of NOUN, VERB, X"),
+    ],
+)
+def test_what_cannot_be_confused_is_refused(change, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        confusion(tmp_path / "a.png", **confused(**change))

@@ -5,7 +5,7 @@ missing: one that is NaN beside an observation makes the metric NaN, lest a mode
 Shapes are compared, nothing is broadcast.
 """
 
-from lstm_gru.metrics.comparison import paired_bootstrap, root_mean_square
+from lstm_gru.metrics.comparison import paired_bootstrap, percentage, root_mean_square
 from lstm_gru.metrics.intervals import coverage, covered, interval_factor, pinball, widen
 from lstm_gru.metrics.points import (
     explained_variance,
@@ -31,6 +31,7 @@ __all__ = [
     "mape",
     "mase_scale",
     "paired_bootstrap",
+    "percentage",
     "pinball",
     "r2",
     "r2_about_forecast",

@@ -26,6 +26,23 @@ def root_mean_square(sums: np.ndarray) -> np.ndarray:
     return np.sqrt(total / np.where(count == 0, np.nan, count))
 
 
+def percentage(sums: np.ndarray) -> np.ndarray:
+    """Return how many of all in percent, from sums: ``100 s_0 / s_1``; NaN of none.
+
+    Args:
+      sums: ``[..., 2]``, those that count and all.
+
+    Returns:
+      ``[...]``.
+
+    Example:
+      >>> float(percentage(np.array([3.0, 4.0])))
+      75.0
+    """
+    some, total = np.moveaxis(np.asarray(sums, float), -1, 0)
+    return 100 * some / np.where(total == 0, np.nan, total)
+
+
 def paired_bootstrap(
     first: np.ndarray,
     second: np.ndarray,

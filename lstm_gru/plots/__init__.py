@@ -8,14 +8,15 @@ One file a family of pictures, upon `style` (the common dress), `labels` (where 
 and `checks` (refusals).
 """
 
-from lstm_gru.plots.attention import alignment
 from lstm_gru.plots.comparisons import learning_curves, score_by_length
 from lstm_gru.plots.forecasts import Curve, error_by_horizon, forecast_fan
+from lstm_gru.plots.matrices import alignment, confusion
 from lstm_gru.plots.sensors import sensor_heatmap
 
 __all__ = [
     "Curve",
     "alignment",
+    "confusion",
     "error_by_horizon",
     "forecast_fan",
     "learning_curves",

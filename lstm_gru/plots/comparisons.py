@@ -61,8 +61,9 @@ def score_by_length(
     edges: Sequence[int],
     counts: Sequence[int],
     curves: Mapping[str, np.ndarray],
+    unit: str = "sentences",
 ) -> None:
-    """Write a score over bins of sentence length: the mean over runs, in a band from the smallest to the largest.
+    """Write a score over bins of a count, as a sentence's length: the mean over runs, in a band over all runs.
 
     Args:
       path: the PNG file.
@@ -72,6 +73,7 @@ def score_by_length(
       edges: ``[N + 1]`` in ascending order; bin i holds the lengths from ``edges[i]`` to ``edges[i + 1] - 1``.
       counts: ``[N]``, the sentences in each bin, written below it.
       curves: name to ``[runs, N]``; NaN, as in an empty bin, leaves a gap.
+      unit: what ``counts`` counts.
 
     Raises:
       ValueError: naming the argument whose shape or order is wrong, or the curve without a value.
@@ -88,7 +90,7 @@ def score_by_length(
         require_a_value(f"curves[{name!r}]", np.mean(values, axis=0))
     names = [_bin_name(low, high - 1) for low, high in pairwise(edges)]
     ticks = [f"{name}\n({count})" for name, count in zip(names, counts, strict=True)]
-    write(path, _score_by_length(title, (f"{length_label} (number of sentences)", score_label), ticks, curves))
+    write(path, _score_by_length(title, (f"{length_label} (number of {unit})", score_label), ticks, curves))
 
 
 def _mean_steps(steps: np.ndarray) -> np.ndarray:

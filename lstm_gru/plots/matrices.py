@@ -1,6 +1,6 @@
-"""Attention: which source words each target word was written from."""
+"""Matrices with words at their sides: which source words a target word was written from, which tags were confused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +45,33 @@ def alignment(path: Path, *, title: str, weights: np.ndarray, src: Sequence[str]
         raise ValueError(f"weights: shape {np.shape(weights)}, expected {(len(trg), len(src))} as trg and src")
     if not np.all((weights >= 0) & (weights <= 1 + 1e-3)):  # as sums in low precision may be
         raise ValueError("weights: some are NaN or not from 0 to 1")
-    write(path, _alignment(title, weights, src, trg))
+    write(path, _matrix(title, "attention weight", weights, src, trg))
 
 
-def _alignment(title: str, weights: np.ndarray, src: Sequence[str], trg: Sequence[str]) -> Figure:
+def confusion(path: Path, *, title: str, names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> None:
+    """Write how classes were confused: a row is what was right, a column what was found, white 0 and dark all of a row.
+
+    Args:
+      path: the PNG file.
+      title: what is seen, in one line.
+      names: of the classes, in the order of rows and columns; a row of which nothing was right is white.
+      pairs: right and found name of each case.
+
+    Raises:
+      ValueError: on names that are not unique or none, or a pair with another name.
+    """
+    if not names or len({*names}) < len(names):
+        raise ValueError(f"names: {list(names)}, expected at least one, each once")
+    place, counts = {name: k for k, name in enumerate(names)}, np.zeros((len(names), len(names)))
+    for pair in pairs:
+        if not {*pair} <= {*names}:
+            raise ValueError(f"pairs: {pair}, expected two of {', '.join(names)}")
+        counts[place[pair[0]], place[pair[1]]] += 1
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    write(path, _matrix(title, "share of a row (right) in a column (found)", shares, names, names))
+
+
+def _matrix(title: str, label: str, weights: np.ndarray, src: Sequence[str], trg: Sequence[str]) -> Figure:
     cell = np.clip(MATRIX / max(len(src), len(trg)), SMALLEST_CELL, LARGEST_CELL)
     figure = Figure(figsize=(1, 1), dpi=DPI, facecolor="white")  # its size follows from what is written
     FigureCanvasAgg(figure)
@@ -59,7 +82,7 @@ def _alignment(title: str, weights: np.ndarray, src: Sequence[str], trg: Sequenc
     axes.spines[:].set_visible(False)
     _write_words(axes, src, trg, min(TEXT_SIZE, cell * 72 / WORD_HEIGHT))
     bar = figure.add_axes((0, 0, BAR_WIDTH, max(len(trg) * cell, BAR_HEIGHT)))
-    _fill_bar(bar, mesh)
+    _fill_bar(bar, mesh, label)
     _arrange(figure, axes, bar, title)
     return figure
 
@@ -73,9 +96,9 @@ def _write_words(axes: Axes, src: Sequence[str], trg: Sequence[str], size: float
     axes.set_yticks(np.arange(len(trg)) + 0.5, [drawable(word) for word in trg], **plain)
 
 
-def _fill_bar(bar: Axes, mesh: QuadMesh) -> None:
+def _fill_bar(bar: Axes, mesh: QuadMesh, label: str) -> None:
     bar.figure.colorbar(mesh, cax=bar)
-    bar.set_ylabel("attention weight", fontsize=TEXT_SIZE, color=INK)
+    bar.set_ylabel(label, fontsize=TEXT_SIZE, color=INK)
     bar.tick_params(labelsize=TEXT_SIZE, labelcolor=INK, color=GREY)
     bar.spines[:].set_visible(False)
 
