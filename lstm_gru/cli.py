@@ -1,4 +1,4 @@
-"""The command line: ``lstm-gru list | train | reproduce | tune | evaluate | translate | forecast | report``.
+"""The command line: ``lstm-gru list | train | reproduce | tune | evaluate | translate | tag | forecast | report``.
 
 Bad input ends in one sentence on standard error and exit code 2, a run that cannot go on in one and exit code 1.
 SIGTERM and Ctrl-C end training after the running step, with its state saved, and exit code 75 (try again).
@@ -15,6 +15,7 @@ from lstm_gru.commands.forecast import forecast
 from lstm_gru.commands.listing import list_experiments
 from lstm_gru.commands.report import report
 from lstm_gru.commands.reproduce import reproduce
+from lstm_gru.commands.tag import tag
 from lstm_gru.commands.terminal import HELP
 from lstm_gru.commands.train import train
 from lstm_gru.commands.translate import translate
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "tune": tune,
     "evaluate": evaluate,
     "translate": translate,
+    "tag": tag,
     "forecast": forecast,
     "report": report,
 }

@@ -1,6 +1,7 @@
 """Trained models from the directories of finished runs, without the data they were trained on."""
 
 import hashlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,13 +9,18 @@ import jax
 
 from lstm_gru.config import from_settings
 from lstm_gru.data.subwords import Tokenizer
+from lstm_gru.data.vocabulary import Vocabulary
 from lstm_gru.errors import InputError
+from lstm_gru.models.tagger import TaggerConfig, tagger
+from lstm_gru.sentence_tagger import SentenceTagger
+from lstm_gru.tasks.tagging import VOCABULARY_FILE
 from lstm_gru.tasks.translation import ARCHITECTURES, TOKENIZER_FILE, TRANSLATOR_FILE
 from lstm_gru.training.files import read_json
 from lstm_gru.training.loop import fitted
 from lstm_gru.translator import SearchConfig, Translator, translation_model
 
 RESTORE = "restore the file from a copy of the run"
+TRANSLATION = "translation"
 
 
 class _Settings(NamedTuple):
@@ -50,6 +56,31 @@ def load_translator(run_dir: Path) -> Translator:
     return Translator(config, fitted(run_dir, jax.eval_shape(init, jax.random.key(0))).params, tokenizer)
 
 
+def load_tagger(run_dir: Path) -> SentenceTagger:
+    """Return the tagger of a finished run, with the parameters that were chosen on validation.
+
+    Args:
+      run_dir: the run's directory; nothing else is read.
+
+    Raises:
+      InputError: when it holds no finished tagging run, or its vocabulary is damaged.
+      RunError: when a checkpoint is damaged or belongs to another model.
+
+    Example:
+      >>> tagger = load_tagger(Path("runs/danish_tags/bilstm/seed-0"))  # doctest: +SKIP
+      >>> tagger.tag([["En", "hund", "sover", "."]])  # doctest: +SKIP
+      [['DET', 'NOUN', 'VERB', 'PUNCT']]
+    """
+    kind = "tagging"
+    task = _finished(run_dir, kind)
+    if not {"model", "vocabulary"} <= task.keys():
+        raise _other(run_dir, "config.json describes no tagger", kind)
+    vocabulary = _vocabulary(run_dir / VOCABULARY_FILE, _present(run_dir, VOCABULARY_FILE, kind), task["vocabulary"])
+    config = from_settings(TaggerConfig, task["model"])
+    init = tagger(config, vocabulary.word_numbers, vocabulary.character_numbers, len(vocabulary.tags)).init
+    return SentenceTagger(config, fitted(run_dir, jax.eval_shape(init, jax.random.key(0))).params, vocabulary)
+
+
 def load_search(run_dir: Path) -> SearchConfig:
     """Return the search by which a finished translation run was tested.
 
@@ -63,24 +94,32 @@ def load_search(run_dir: Path) -> SearchConfig:
 
 
 def _settings(run_dir: Path) -> _Settings:
-    config = _present(run_dir, "config.json")
+    task = _finished(run_dir, TRANSLATION)
     try:
-        task = config["task"]
         settings = _Settings(task["architecture"], task["model"], task["search"], task["subwords"]["sha256"])
     except (KeyError, TypeError) as error:
         raise _other(run_dir, "config.json describes no translation") from error
     if settings.architecture not in ARCHITECTURES:
         raise _other(run_dir, f"config.json names no architecture of {', '.join(ARCHITECTURES)}")
-    if read_json(run_dir / "scores.json") is None:
-        raise _other(run_dir, "no scores.json, so it is not finished; the command that started it continues it")
     return settings
 
 
-def _present(run_dir: Path, name: str) -> Any:
-    """The value of a JSON file that every finished translation run has."""
+def _finished(run_dir: Path, kind: str) -> dict[str, Any]:
+    """What ``config.json`` says of a finished run's task, which is of this kind."""
+    config = _present(run_dir, "config.json", kind)
+    task = config.get("task") if isinstance(config, dict) else None
+    if not isinstance(task, dict) or task.get("task") != kind:
+        raise _other(run_dir, f"config.json describes no {kind}", kind)
+    if read_json(run_dir / "scores.json") is None:
+        raise _other(run_dir, "no scores.json, so it is not finished; the command that started it continues it", kind)
+    return task
+
+
+def _present(run_dir: Path, name: str, kind: str = TRANSLATION) -> Any:
+    """The value of a JSON file that every finished run of this kind has."""
     value = read_json(run_dir / name)
     if value is None:
-        raise _other(run_dir, f"no {name}")
+        raise _other(run_dir, f"no {name}", kind)
     return value
 
 
@@ -94,5 +133,14 @@ def _tokenizer(run_dir: Path, sha256: str) -> Tokenizer:
     return Tokenizer(model)
 
 
-def _other(run_dir: Path, reason: str) -> InputError:
-    return InputError(f"{run_dir}: {reason}; expected the directory of a finished translation run")
+def _vocabulary(path: Path, kept: Any, sha256: str) -> Vocabulary:
+    names = {field.name for field in fields(Vocabulary)}
+    if isinstance(kept, dict) and kept.keys() == names and all(isinstance(entries, list) for entries in kept.values()):
+        vocabulary = Vocabulary(**{name: tuple(entries) for name, entries in kept.items()})
+        if vocabulary.sha256 == sha256:
+            return vocabulary
+    raise InputError(f"{path}: damaged, its SHA-256 is not the one in config.json; {RESTORE}")
+
+
+def _other(run_dir: Path, reason: str, kind: str = TRANSLATION) -> InputError:
+    return InputError(f"{run_dir}: {reason}; expected the directory of a finished {kind} run")

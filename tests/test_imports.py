@@ -52,11 +52,11 @@ BELOW = {
     "records": {"experiment", "training"},
     "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
     "tuning": {"reproduce", "records", "experiment", "training"},
-    "trained": {"tasks", "translator", "training", "data", "config", "errors"},
+    "trained": {"tasks", "translator", "sentence_tagger", "models", "training", "data", "config", "errors"},
     "forecast": {"tasks", "baselines", "models", "training", "data", "metrics", "plots", "config", "task", "errors"},
     "report": {"records", "experiment", "training", "metrics", "errors"},
     "commands": {"report", "forecast", "tuning", "reproduce", "records", "experiment", "trained", "translator"}
-    | {"tasks", "training", "data", "config", "errors"},
+    | {"sentence_tagger", "models", "tasks", "training", "data", "config", "errors"},
     "cli": {"commands", "training", "errors"},
     "experiments": {"experiment", "graph", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
     | {"training", "cli", "translator", "bleu", "retrieval"},

@@ -179,7 +179,7 @@ def test_standard_input_has_a_descriptor_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "other").write_bytes(b"other")
     with (tmp_path / "input").open(encoding="utf-8") as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        stream = translate._open(None)
+        stream = lines.open_text(None)
     with (tmp_path / "other").open("rb"), stream:
         assert stream.read() == b"input"
 

@@ -1,6 +1,9 @@
 """Lines of a text, taken as they arrive: one by one from a slow source, many at once from a fast one."""
 
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from queue import Queue
 from threading import Thread
 from typing import BinaryIO
@@ -11,6 +14,18 @@ MOST = 1024  # Lines of a batch, and lines read ahead.
 MARK = "\ufeff"
 
 Arrivals = Queue[str | Exception | None]  # An exception or None is the end.
+
+
+def open_text(path: Path | None) -> BinaryIO:
+    """Return a file, or standard input when there is none, as bytes; `InputError` when it cannot be read."""
+    if path is None and sys.stdin is None:
+        raise InputError("standard input: closed; expected a text there, or FILE")
+    try:
+        # Not through sys.stdin: at its end Python waits for its lock, which a thread that reads from it holds. A
+        # descriptor of its own: a thread that outlives the command must not read what the old number stands for then.
+        return path.open("rb") if path else open(os.dup(sys.stdin.fileno()), "rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def read_batches(stream: BinaryIO, name: str) -> Iterator[list[str]]:

@@ -1,17 +1,16 @@
 """``lstm-gru translate``."""
 
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import tyro
 
-from lstm_gru.commands.lines import read_batches
+from lstm_gru.commands.lines import open_text, read_batches
 from lstm_gru.commands.terminal import line_progress
 from lstm_gru.errors import InputError
 from lstm_gru.tasks.translation import draw_attention
@@ -68,7 +67,7 @@ def _ctrl_c_ends_at_once() -> Iterator[None]:
 def _translate(arguments: TranslateArguments) -> None:
     search = _search(arguments)
     _check_picture(arguments.attention)
-    stream = _open(arguments.file)
+    stream = open_text(arguments.file)
     shown = not (stream.isatty() or sys.stdout.isatty())  # Else the translations themselves show how far it is.
     batches = read_batches(stream, str(arguments.file or "standard input"))
     translator = load_translator(arguments.run)
@@ -102,17 +101,6 @@ def _check_picture(path: Path | None) -> None:
         raise InputError(f"--attention = {path}; expected a name that ends in .png")
     if not path.parent.is_dir():
         raise InputError(f"--attention = {path}: no directory {path.parent}; expected one that exists")
-
-
-def _open(path: Path | None) -> BinaryIO:
-    if path is None and sys.stdin is None:
-        raise InputError("standard input: closed; expected a text there, or FILE")
-    try:
-        # Not through sys.stdin: at its end Python waits for its lock, which a thread that reads from it holds. A
-        # descriptor of its own: a thread that outlives the command must not read what the old number stands for then.
-        return path.open("rb") if path else open(os.dup(sys.stdin.fileno()), "rb")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _write(found: Sequence[Sequence[Translation]], first: int, arguments: TranslateArguments) -> None:

@@ -109,6 +109,11 @@ def word_form(word: str) -> str:
     return unicodedata.normalize("NFC", word)
 
 
+def is_syntactic(fields: Sequence[str]) -> bool:
+    """Return whether a line of CoNLL-U is a word, not a multiword token (``3-4``) or an empty node (``8.1``)."""
+    return "-" not in fields[0] and "." not in fields[0]
+
+
 def _layout(fields: Sequence[str], place: str) -> int:
     if len(fields) not in (2, CONLLU_COLUMNS):
         raise InputError(f"{place} has {_counted(fields)}; expected {LAYOUTS}")
@@ -124,7 +129,7 @@ def _counted(fields: Sequence[str]) -> str:
 def _word(fields: Sequence[str], place: str) -> tuple[str, str] | None:
     """The word and its tag; None for a line of CoNLL-U that is not a syntactic word."""
     if len(fields) == CONLLU_COLUMNS:
-        if "-" in fields[0] or "." in fields[0]:
+        if not is_syntactic(fields):
             return None
         word, tag = fields[FORM], fields[TAG]
     else:

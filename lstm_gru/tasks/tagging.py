@@ -57,9 +57,7 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
     """
     corpus = load_tagged(config.data)
     vocabulary = corpus.vocabulary
-    batches = SentenceBatches(
-        corpus.splits["train"], vocabulary, tokens_per_batch=config.tokens_per_batch, seed=config.train.seed
-    )
+    batches = batches_of(config)
     init, loss = _functions(config.model, vocabulary.word_numbers, vocabulary.character_numbers, len(vocabulary.tags))
     latest: dict[str, Any] = {}
 
@@ -101,6 +99,17 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
             "tokens_per_batch": config.tokens_per_batch,
         },
     )
+
+
+def batches_of(config: TaggingConfig) -> SentenceBatches:
+    """Return the training batches of a configuration.
+
+    Raises:
+      InputError: when a file cannot be read, or a sentence does not fit a batch.
+    """
+    corpus = load_tagged(config.data)
+    options = {"tokens_per_batch": config.tokens_per_batch, "seed": config.train.seed}
+    return SentenceBatches(corpus.splits["train"], corpus.vocabulary, **options)
 
 
 @cache  # Runs of one configuration share these functions, and so what is compiled of them.
