@@ -66,15 +66,15 @@ def test_scores_are_those_of_the_equations(direction):
     scores = apply(params, batch_of())
     cell = CELLS["gru"](4)
     layer = bidirectional(cell) if both_ends else recurrent(cell, reverse=direction == "backward")
-    weights = params["layers"]["weights"][0]
+    weights = params["reader"]["layers"]["weights"][0]
     weights = tuple(weights.values()) if both_ends else weights
     reader = bidirectional(CELLS["lstm"](2))
     for row, sentence in enumerate(SENTENCES):
         features = []
         for word, number in zip(sentence, VOCABULARY.word_ids(sentence), strict=True):
-            features.append(params["words"]["embedding"][number])
+            features.append(params["reader"]["words"]["embedding"][number])
             if both_ends:
-                reading = params["characters"]
+                reading = params["reader"]["characters"]
                 xs = reading["table"]["embedding"][np.array(VOCABULARY.spelling(word))][None]
                 ends = (reading["forward"]["weights"], reading["backward"]["weights"])
                 features[-1] = np.concatenate([features[-1], reader.last(reader.apply(ends, xs).carry)[0]])
