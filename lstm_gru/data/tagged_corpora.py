@@ -1,4 +1,4 @@
-"""Tagged sentences in splits: the Danish Universal Dependencies, or column files of one's own."""
+"""Tagged sentences in splits: the Danish Universal Dependencies, made ones, or column files of one's own."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from functools import cache
 from typing import Any, Literal
 
 from lstm_gru.config import require_choice
+from lstm_gru.data.one_sided import KINDS, one_sided
 from lstm_gru.data.tagged import Tagged, danish, read_tagged
 from lstm_gru.data.vocabulary import Vocabulary, learn_vocabulary
 from lstm_gru.errors import InputError
 
-CORPORA = ("danish",)
+CORPORA = ("danish", *KINDS)
 SPLITS = ("train", "valid", "test")
 
 
@@ -18,8 +19,8 @@ SPLITS = ("train", "valid", "test")
 class TaggedCorpusConfig:
     """Where tagged sentences come from: a corpus by its name, or column files (.gz is unpacked)."""
 
-    corpus: Literal["danish"] = "danish"
-    """Danish with universal parts of speech, unless files are given."""
+    corpus: Literal["danish", "past", "future", "both"] = "danish"
+    """Danish with universal parts of speech, or letters whose tags lie on one side or both; unless files are given."""
     train_file: str = ""
     """Sentences to train on, a word and its tag a line, or CoNLL-U."""
     valid_file: str = ""
@@ -75,6 +76,8 @@ def load_tagged(config: TaggedCorpusConfig) -> TaggedCorpus:
         files = {split: getattr(config, f"{split}_file") for split in SPLITS}
         splits, name = {split: read_tagged(file) for split, file in files.items() if file}, "files"
     else:
-        splits, name = {split: danish(split) for split in SPLITS}, config.corpus
+        made = config.corpus in KINDS
+        splits = {split: one_sided(config.corpus, split) if made else danish(split) for split in SPLITS}
+        name = config.corpus
     settings = {"corpus": name, **{split: tagged.source for split, tagged in splits.items()}}
     return TaggedCorpus(splits, learn_vocabulary(splits["train"]), settings)

@@ -47,8 +47,8 @@ class Classifier(nnx.Module):
         attention:  v = Σ_t α_t h_t,  α = softmax_t(v_aᵀ tanh(U_a h_t + W_a q))  with a learned query q
         scores      = W v + b
 
-    The summary of a sentence without words is 0. Source of attention: Yang et al. 2016, "Hierarchical Attention Networks", section 2.2, whose bias in the tanh
-    is ``W_a q`` here.
+    The summary of a sentence without words is 0. Source of attention: Yang et al. 2016, "Hierarchical Attention
+    Networks", section 2.2, whose bias in the tanh is ``W_a q`` here.
 
     Args:
       config: settings.
