@@ -1,4 +1,4 @@
-"""Daily visitors of a website, 1, 7 and 28 days ahead: RNN, LSTM and GRU beside rules and a regression.
+"""Daily visitors of a website, 1, 7 and 28 days ahead: RNN, LSTM, GRU, a bidirectional GRU, rules and a regression.
 
 The setting of Astawa et al. 2022, "Comparison of RNN, LSTM and GRU methods on forecasting website visitors"; no figure
 of theirs could be found in a stored source, and none is quoted. 2,167 days without a gap, 2014-09-14 to 2020-08-19,
@@ -40,14 +40,20 @@ TRAIN = TrainConfig(steps=1000, learning_rate=3e-3, warmup_steps=50, weight_deca
 WINDOWS = WindowConfig(lookback=28, windows=64, calendar=("week", "year"), logarithm=True)
 
 
-def variant(cell: str, features: int) -> ForecastingConfig:
-    """Return a cell's configuration; its horizon is the fold's."""
-    model = ForecasterConfig(cell=cell, features=features, head="decoder", dropout=0.1)
+def variant(cell: str, features: int, *, bidirectional: bool = False) -> ForecastingConfig:
+    """Return a variant's configuration; its horizon is the fold's."""
+    model = ForecasterConfig(cell=cell, features=features, bidirectional=bidirectional, head="decoder", dropout=0.1)
     return ForecastingConfig(model=model, windows=WINDOWS, train=TRAIN)
 
 
-# Widths give equal parameter counts, within 3 %.
-VARIANTS = {"rnn": variant("rnn", 47), "lstm": variant("lstm", 23), "gru": variant("gru", 28)}
+# Widths give equal parameter counts, within 4 %.
+VARIANTS = {
+    "rnn": variant("rnn", 47),
+    "lstm": variant("lstm", 23),
+    "gru": variant("gru", 28),
+    "bigru": variant("gru", 21, bidirectional=True),
+}
+LABELS = {"bigru": "GRU, window read from both ends"}
 
 
 @cache
@@ -121,7 +127,7 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     if not runs:
         return {}
     found = validation_curves(runs, "valid_rmse", ["horizon-1"])
-    curves = {variant.upper(): curve for variant, curve in found.items()}
+    curves = {LABELS.get(variant, variant.upper()): curve for variant, curve in found.items()}
     file = "website_visitors-learning_curves.png"
     title = "Learning curves: one day ahead, the year before the test part"
     learning_curves(directory / file, title=title, value_label="RMSE (visits a day)", curves=curves)
@@ -163,7 +169,8 @@ EXPERIMENT = Experiment(
     seeds=dict.fromkeys(VARIANTS, 5),
     decimals=3,
     unit="week",
-    versus=(("lstm", "gru"), ("lstm", "rnn"), ("gru", "rnn")),
+    versus=(("lstm", "gru"), ("lstm", "rnn"), ("gru", "rnn"), ("bigru", "gru")),
+    labels=LABELS,
 )
 
 if __name__ == "__main__":
