@@ -2,6 +2,9 @@
 
 import os
 
+# Most of the time of these tests is the compilation of small programs; 0 compiles them as users' programs are.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 import jax
 import pytest
 

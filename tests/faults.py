@@ -149,7 +149,7 @@ def temporaries(run):
     return list((run / "checkpoints").glob("*orbax-checkpoint-tmp*"))
 
 
-@fault("killed between commit and digests", "SIGKILL after Orbax's commit, before sha256.json is written")
+@fault("killed between commit and digests", "SIGKILL after Orbax's commit, before sha256.json is written", quick=False)
 def _(run):
     process = runner.Process("line", run, "--pause", "digests", "--times", 3)
     process.until_paused()

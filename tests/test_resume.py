@@ -7,12 +7,13 @@ import faults
 import pytest
 import runner
 
-LONG = {
-    "seasonal": pytest.mark.long
-}  # The loop is the same, and its forecasts come from what "forecasting" is made of.
+# "line" is what test_faults.py kills in more ways; the forecasts of "seasonal" come from what "forecasting" is made of.
+LONG = ("line", "seasonal")
 
 
-@pytest.mark.parametrize("task", [pytest.param(task, marks=LONG.get(task, [])) for task in runner.TASKS])
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=pytest.mark.long if task in LONG else []) for task in runner.TASKS]
+)
 def test_killed_at_random_and_started_again_ends_in_the_same_bytes(task, tmp_path):
     run, chance = tmp_path / "run", random.Random(task)
     steps = runner.TASKS[task]()[1].steps
