@@ -39,12 +39,15 @@ from lstm_gru.tasks.translation import (
     encoded,
     translation,
 )
+from lstm_gru.training.files import read_json
 from lstm_gru.translator import SearchConfig
 
 DATA = CorpusConfig(corpus="multi30k")
 TEXT = TextConfig(vocabulary_size=4000, tokens_per_batch=2048)
 TRAIN = TrainConfig(steps=3360, warmup_steps=200, weight_decay=0.01, evaluate_every=280, log_every=20, average=3)
 TRIAL = 4  # A run of the learning-rate grid is as many times shorter, its schedule too.
+SPEEDS = Path(__file__).with_name("translation_speed.json")  # Written by scripts/translation_speed.
+SPEED = "training_tokens_per_second"
 LENGTHS = (1, 8, 10, 12, 14, 16, 20, 100)
 
 
@@ -139,24 +142,23 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     measured = {LABELS[variant]: found for variant, found in measured.items() if found}
     _plot_lengths(measured, directory / "multi30k-bleu_by_length.png")
     captions["multi30k-bleu_by_length.png"] = "BLEU of test sentences by the length of the source"
-    tokens = _tokens_per_step() / 1e6
-    for name, label, x in (
-        ("minutes", "minutes of training", lambda line: line["seconds"] / 60),
-        ("tokens", "million target tokens", lambda line: line["step"] * tokens),
-    ):
+    tokens = _tokens_per_step()
+    scales = {"tokens": ("million target tokens", dict.fromkeys(LABELS.values(), tokens / 1e6))}
+    if speeds := read_json(SPEEDS):  # Of an idle machine; a run's own seconds hold whatever else it had to do.
+        minutes = {LABELS[v]: tokens / np.median(m[SPEED]) / 60 for v, m in speeds["models"].items()}
+        scales["minutes"] = ("minutes of training, at the measured tokens a second", minutes)
+    for name, (label, per_step) in scales.items():
         file = f"multi30k-learning_by_{name}.png"
-        curves = {
-            label: tuple(np.array([[of(line) for line in r["curve"]] for r in found]) for of in (x, _valid_bleu))
-            for label, found in measured.items()
-        }
+        curves = {model: _curve(found, per_step[model]) for model, found in measured.items() if model in per_step}
         title = "Validation BLEU while training (greedy search)"
         learning_curves(directory / file, title=title, value_label="BLEU, lowercased", curves=curves, step_label=label)
         captions[file] = f"Validation BLEU against {label}"
     return captions
 
 
-def _valid_bleu(line: Mapping[str, float]) -> float:
-    return line["valid_bleu"]
+def _curve(records: Sequence[Mapping[str, Any]], per_step: float) -> tuple[np.ndarray, np.ndarray]:
+    steps, bleus = (np.array([[line[name] for line in r["curve"]] for r in records]) for name in ("step", "valid_bleu"))
+    return steps * per_step, bleus
 
 
 def _tokens_per_step() -> float:
