@@ -3,6 +3,7 @@
 import functools
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from test_tagging import MODEL, TRAIN, put
@@ -99,8 +100,9 @@ def test_a_tagger_is_trained_on_ones_own_files_and_tags(files, tmp_path, monkeyp
     monkeypatch.setattr(module, "TaggerConfig", small)
     monkeypatch.setattr(module, "EPOCHS", 2)
     (tmp_path / "odd").write_text("a\tother\nb\tODD\n")
-    out = tmp_path / "mine"
-    command = ["tag", "--train", files["train"], "--dev", files["dev"], "--test", str(tmp_path / "odd"), "--crf"]
+    out, train = tmp_path / "mine", tmp_path / "train"
+    train.write_text("a\tother\n" * 600 + "\n" + Path(files["train"]).read_text())  # One longer than a usual batch.
+    command = ["tag", "--train", str(train), "--dev", files["dev"], "--test", str(tmp_path / "odd"), "--crf"]
     assert cli.main([*command, "--out", str(out)]) == 0
     shown, said = capsys.readouterr()
     assert "odd: tags that no training sentence has, counted as wrong: ODD (1)" in said
@@ -117,6 +119,7 @@ def test_a_tagger_is_trained_on_ones_own_files_and_tags(files, tmp_path, monkeyp
         ([], "--train and --dev: missing; expected both to train, or RUN to tag with"),
         (["--train", "a.tsv"], "--dev: missing; expected both"),
         (["run", "--dev", "a.tsv"], "--dev beside RUN; expected either"),
+        (["run", "--crf"], "--crf beside RUN; expected either"),
         (["--train", "none.tsv", "--dev", "none.tsv"], "none.tsv: cannot be read (No such file or directory)"),
         (["--train", "a", "--dev", "b", "--seed", "-1"], "--seed = -1; expected at least 0"),
     ],

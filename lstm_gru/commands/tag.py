@@ -11,6 +11,7 @@ import tyro
 from lstm_gru.commands.lines import open_text, read_batches
 from lstm_gru.commands.terminal import line_progress, show
 from lstm_gru.config import TrainConfig
+from lstm_gru.data.sentences import width_of
 from lstm_gru.data.tagged import CONLLU_COLUMNS, FORM, is_syntactic, word_form
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.errors import InputError
@@ -23,6 +24,7 @@ from lstm_gru.training.loop import fit
 
 DEFAULT_OUT = Path("tagger")
 EPOCHS = 15
+TO_TRAIN = ("train", "dev", "test", "out", "cell", "crf", "seed")  # Options that make no sense beside a run.
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,11 @@ def tag(argv: list[str]) -> int:
 
 
 def _check(arguments: TagArguments) -> None:
-    files = {name: getattr(arguments, name) for name in ("train", "dev", "test", "out")}
     if arguments.run is not None:
-        if given := [name for name, file in files.items() if file is not None]:
-            raise InputError(f"--{given[0]} beside RUN; expected either a run that tags, or files to train on")
-    elif arguments.train is None or arguments.dev is None:
-        missing = [f"--{name}" for name in ("train", "dev") if files[name] is None]
+        only = [name for name in TO_TRAIN if getattr(arguments, name) != getattr(TagArguments, name)]
+        if only:
+            raise InputError(f"--{only[0]} beside RUN; expected either a run that tags, or files to train on")
+    elif missing := [f"--{name}" for name in ("train", "dev") if getattr(arguments, name) is None]:
         raise InputError(f"{' and '.join(missing)}: missing; expected both to train, or RUN to tag with")
     if arguments.seed < 0:
         raise InputError(f"--seed = {arguments.seed}; expected at least 0")
@@ -79,8 +80,7 @@ def _check(arguments: TagArguments) -> None:
 def _train(arguments: TagArguments) -> None:
     files = {"train_file": arguments.train, "valid_file": arguments.dev, "test_file": arguments.test}
     data = TaggedCorpusConfig(**{name: str(file) for name, file in files.items() if file is not None})
-    config = TaggingConfig(model=TaggerConfig(cell=arguments.cell, crf=arguments.crf), data=data)
-    config = replace(config, train=_plan(config, arguments.seed))
+    config = _plan(TaggingConfig(model=TaggerConfig(cell=arguments.cell, crf=arguments.crf), data=data), arguments.seed)
     for split, file in (("valid", arguments.dev), ("test", arguments.test)):
         if file is not None and (unseen := load_tagged(data).unseen_tags(split)):
             tags = ", ".join(f"{name} ({count})" for name, count in unseen.items())
@@ -94,13 +94,14 @@ def _train(arguments: TagArguments) -> None:
     print(out)
 
 
-def _plan(config: TaggingConfig, seed: int) -> TrainConfig:
-    """Some epochs, each with an evaluation at its end."""
+def _plan(config: TaggingConfig, seed: int) -> TaggingConfig:
+    """Some epochs, each with an evaluation at its end, in batches that the longest sentence fits."""
+    longest = max(len(words) for words in load_tagged(config.data).splits["train"].words)
+    config = replace(config, tokens_per_batch=max(config.tokens_per_batch, width_of(longest)))
     epoch = batches_of(config).steps_per_epoch
-    steps = EPOCHS * epoch
-    return TrainConfig(
-        steps=steps, learning_rate=3e-3, warmup_steps=min(100, steps // 10), evaluate_every=epoch, seed=seed
-    )
+    warmup = min(100, EPOCHS * epoch // 10)
+    train = TrainConfig(steps=EPOCHS * epoch, learning_rate=3e-3, warmup_steps=warmup, evaluate_every=epoch, seed=seed)
+    return replace(config, train=train)
 
 
 def _tag(arguments: TagArguments) -> None:
