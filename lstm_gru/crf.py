@@ -6,7 +6,7 @@ For scores s of each word's tags and transitions A between neighbouring tags, a 
     log p(y) = score(y) - log Z,      log Z = log Σ_y exp score(y)
 
 Source: Lafferty, McCallum & Pereira 2001; on top of a bidirectional LSTM, Huang, Xu & Yu 2015 (arXiv:1508.01991),
-section 2.4. Both recursions are one scan over time.
+section 2.5. Both recursions are one scan over time.
 
 Lengths: padded scores change neither values nor gradients, whatever stands there; a row of length 0 has one sequence,
 the empty one, with score 0 and probability 1.

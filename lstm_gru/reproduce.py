@@ -1,6 +1,7 @@
 """Runs of an experiment: one (experiment, variant, seed) after the other, or several side by side."""
 
 import itertools
+import math
 import multiprocessing
 import os
 import statistics
@@ -222,7 +223,7 @@ def _badness(run_dir: Path) -> float:
 def _measured(measured: Measured) -> Record:
     signatures = {"signatures": dict(measured.signatures)} if measured.signatures else {}
     return {
-        "scores": {name: float(value) for name, value in measured.scores.items()},
+        "scores": {name: float(value) for name, value in measured.scores.items() if math.isfinite(value)},
         "folds": {fold: list(statistics) for fold, statistics in measured.folds.items()},
         **signatures,
     }

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from lstm_gru.data.sentences import ordered_sentences
+from lstm_gru.data.tagged import word_form
 from lstm_gru.data.vocabulary import Vocabulary
 from lstm_gru.models.tagger import TaggerConfig, tagger
 
@@ -29,7 +30,8 @@ class SentenceTagger:
         self._best = _best_tags(config, *numbers)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """Return the tags of each sentence's words, which are in Unicode's form NFC; a sentence may be empty."""
+        """Return the tags of each sentence's words; a sentence may be empty."""
+        sentences = [[word_form(word) for word in words] for words in sentences]
         found: list[list[str]] = [[] for _ in sentences]
         for lines, batch in ordered_sentences(sentences, self.vocabulary, tokens_per_batch=TOKENS):
             best = np.asarray(self._best(self.params, batch))

@@ -168,7 +168,7 @@ def test_reproduce_smoke_runs_everything_in_two_processes(tmp_path):
         check=True,
         env={**os.environ, "COLUMNS": "80"},
     )
-    for words in ("recorded in experiments/results", "this machine", "ridge (trivial)", "cell chosen on validation"):
+    for words in ("recorded in experiments/results", "this machine", "ridge (trivial)", "variant chosen on validation"):
         assert words in done.stdout
     experiment = load_experiment("page_views")
     for variant in experiment.variants:

@@ -59,7 +59,7 @@ BELOW = {
     | {"sentence_tagger", "models", "tasks", "training", "data", "config", "errors"},
     "cli": {"commands", "training", "errors"},
     "experiments": {"experiment", "graph", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
-    | {"training", "cli", "translator", "bleu", "retrieval"},
+    | {"training", "cli", "translator", "bleu", "retrieval", "errors"},
 }
 ONLY_IN = {
     "flax": {"models"},

@@ -133,6 +133,14 @@ def test_a_vocabulary_knows_the_training_words_the_most_frequent_first():
     assert vocabulary.sha256 != Vocabulary(("b", "å", "c"), (2, 1, 1), ("b", "c", "å"), ("V", "X", "Y")).sha256
 
 
+def test_a_very_long_word_is_read_by_its_ends():
+    vocabulary = Vocabulary((), (), ("a", "b", "c"), ())
+    word = "a" * 30 + "c" * 5000 + "b" * 30
+    assert vocabulary.spelling(word) == vocabulary.spelling("a" * 30 + "b" * 30)
+    [(_, batch)] = ordered_sentences([(word,)], vocabulary, tokens_per_batch=8)
+    assert batch["spellings"].shape == (8, 64)
+
+
 def test_a_sentence_that_fits_no_batch_is_named():
     train = tagged([["a"] * (NARROWEST + 1)])
     with pytest.raises(

@@ -80,6 +80,25 @@ def test_columns_are_read_up_to_a_blank_line(answer, text):
     assert words_of(out) == [["a", "b", "a"], ["b", "a"]]
 
 
+def test_a_word_alone_may_begin_with_a_number_sign(answer):
+    _, out, _ = answer("#ab\n#\na\n", "--columns")
+    assert words_of(out) == [["#ab", "#", "a"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a\tX\n\nb\n", "line 3 has 1 column; expected 2 separated by tabs, as before"),
+        ("a\tb\tc\n", "line 1 has 3 columns; expected word TAB tag"),
+        ("a\tX\n\tY\n", "line 2: its word is empty"),
+    ],
+)
+def test_columns_that_do_not_fit_are_named(answer, text, words):
+    code, _, err = answer(text, "--columns")
+    assert code == 2
+    assert f"standard input: {words}" in err
+
+
 def test_a_file_is_tagged_as_standard_input_is_and_words_are_composed(run, answer, tmp_path, capsys):
     text = "a b\na\u030a b a\n" * 700  # More than is tagged at once.
     _, out, _ = answer(text)
@@ -106,6 +125,7 @@ def test_a_tagger_is_trained_on_ones_own_files_and_tags(files, tmp_path, monkeyp
     assert cli.main([*command, "--out", str(out)]) == 0
     shown, said = capsys.readouterr()
     assert "odd: tags that no training sentence has, counted as wrong: ODD (1)" in said
+    assert "the longest sentence has 600 words: batches of 1024 positions" in said
     assert "accuracy (%)" in shown
     assert shown.endswith(f"{out}\n")
     (tmp_path / "text").write_text("a b\n")
@@ -120,6 +140,7 @@ def test_a_tagger_is_trained_on_ones_own_files_and_tags(files, tmp_path, monkeyp
         (["--train", "a.tsv"], "--dev: missing; expected both"),
         (["run", "--dev", "a.tsv"], "--dev beside RUN; expected either"),
         (["run", "--crf"], "--crf beside RUN; expected either"),
+        (["--columns", "--train", "a", "--dev", "b"], "--columns without RUN; expected a run that tags"),
         (["--train", "none.tsv", "--dev", "none.tsv"], "none.tsv: cannot be read (No such file or directory)"),
         (["--train", "a", "--dev", "b", "--seed", "-1"], "--seed = -1; expected at least 0"),
     ],

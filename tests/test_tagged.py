@@ -43,6 +43,11 @@ def test_a_first_word_that_looks_like_a_comment_is_a_word(tmp_path):
     assert read_tagged(put(tmp_path, "#\tSYM\n1\tNUM\n")).words == (("#", "1"),)
 
 
+def test_a_comment_may_hold_tabs_and_stand_anywhere(tmp_path):
+    commented = "# text = a\tb\n" + CONLLU.replace("2\tkan", "#note\tof\tsomebody\n2\tkan")
+    assert read_tagged(put(tmp_path, commented)).words == (("Vi", "kan", "."), ("#",))
+
+
 def test_conllu_is_read_without_comments_multiword_tokens_and_empty_nodes(tmp_path):
     tagged = read_tagged(put(tmp_path, CONLLU, "a.conllu"))
     assert tagged.words == (("Vi", "kan", "."), ("#",))
@@ -84,8 +89,9 @@ def test_words_may_hold_spaces_and_line_separators(tmp_path):
         ("a\tX\n \tY\n", "line 2: its word is empty"),
         (CONLLU + "1\ta\n", "line 11 has 2 columns; expected 10"),
         ("# sent_id = 1\n\n" + CONLLU, "line 2 ends a sentence of no words"),
-        (CONLLU + "# sent_id = 3\n", "its last sentence has no words"),
-        ("\n\n", "its last sentence has no words"),
+        (CONLLU + "# sent_id = 3\n", "line 11 ends a sentence of no words"),
+        ("\n\n", "line 0 ends a sentence of no words"),
+        (CONLLU.replace("PRON", "_"), "line 4: its tag is _; expected word TAB tag, or the ten columns of CoNLL-U"),
         ("", "empty; expected word TAB tag, or the ten columns of CoNLL-U"),
         (b"a\tX\n\xff\tY\n", "line 2, byte 1: 0xff is not UTF-8 here"),
     ],

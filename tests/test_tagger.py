@@ -8,11 +8,12 @@ import pytest
 from tools import assert_close, filled
 
 from lstm_gru.cells import CELLS
-from lstm_gru.crf import Transitions, log_likelihood
+from lstm_gru.crf import Transitions, log_likelihood, viterbi
 from lstm_gru.data.sentences import sentence_batch
-from lstm_gru.data.vocabulary import Vocabulary
+from lstm_gru.data.vocabulary import UNKNOWN, Vocabulary
 from lstm_gru.errors import InputError
 from lstm_gru.layers import bidirectional, recurrent
+from lstm_gru.models import reader
 from lstm_gru.models.characters import BLOCK, CHUNK, Characters
 from lstm_gru.models.functional import functional
 from lstm_gru.models.tagger import TaggerConfig, tagger
@@ -111,10 +112,15 @@ def test_neither_the_batch_nor_its_padding_changes_a_sentence():
 
 def test_the_chain_is_on_top_of_the_scores():
     apply, params = made(TaggerConfig(crf=True, **SMALL))
+    params["chain"] = {name: 5 * leaf for name, leaf in params["chain"].items()}
     batch, tags = batch_of(), np.random.default_rng(0).integers(0, 3, (3, 8))
     chain = Transitions(**params["chain"])
     expected = log_likelihood(chain, apply(params, batch), tags, batch["lengths"])
     np.testing.assert_allclose(apply(params, batch, tags, method="log_likelihood"), expected, atol=1e-5)
+    best = viterbi(chain, apply(params, batch), batch["lengths"])[0]
+    chex.assert_trees_all_equal(apply(params, batch, method="tags"), best)
+    alone = apply(params, batch).argmax(axis=2) * (np.arange(8)[None] < batch["lengths"][:, None])
+    assert not np.array_equal(best, alone)  # The chain has a say.
     gradient = jax.jit(jax.grad(lambda p: apply(p, batch, tags, method="log_likelihood").sum()))(params)
     assert all(jnp.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient))
 
@@ -129,6 +135,10 @@ def test_rare_words_are_read_as_unknown_more_often():
     kept = (jnp.abs(noisy[:, 0] - plain[0][None]).max(axis=(1, 2)) < 1e-6).mean()
     expected = np.prod([count / (1 + count) for count in (9, 2, 1)])
     assert abs(kept - expected) < 4 * np.sqrt(expected * (1 - expected) / draws)
+
+
+def test_the_unknown_word_has_one_number():
+    assert reader.UNKNOWN == UNKNOWN
 
 
 def test_noise_needs_a_key_and_changes_with_it():

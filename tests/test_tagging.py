@@ -86,10 +86,12 @@ def test_without_a_test_file_nothing_is_tested(data, tmp_path):
 
 
 def test_a_tag_that_training_lacks_is_reported_and_wrong(data, tmp_path):
-    (tmp_path / "odd").write_text("a\tother\nb\tODD\nb\tODD\n")
+    (tmp_path / "odd").write_text("a\tother\nc\tODD\nb\tODD\n")
     config = TaggingConfig(MODEL, replace(data, test_file=str(tmp_path / "odd")), TRAIN)
     task = tagging(config, {})
     assert task.settings["unseen_tags"] == {"valid": {}, "test": {"ODD": 2}}
+    task.finish(task.init(jax.random.key(0)), tmp_path)
+    assert [word.known for word in read_words(words_path(tmp_path, "test"))[0]] == [True, False, True]
     assert json.loads(json.dumps(task.settings))["vocabulary"] == load_tagged(config.data).vocabulary.sha256
     assert task.evaluate(task.init(jax.random.key(0)), "test")["accuracy"] <= 100 / 3 + 1e-9
 
@@ -110,7 +112,7 @@ def test_the_loss_is_that_of_the_words_and_not_of_the_padding(data):
 def test_accuracies_by_hand_and_through_a_file(tmp_path):
     sentences = [
         [TaggedWord("a", "X", "X", True), TaggedWord("b", "Y", "X", True), TaggedWord("c d", "X", "X", False)],
-        [TaggedWord("\u2028", "Y", "Y", True)],
+        [TaggedWord("\u2028\r\u2029", "Y", "Y", True)],
     ]
     assert accuracies(sentences) == {"accuracy": 75.0, "known": pytest.approx(200 / 3), "unknown": 100.0}
     assert np.isnan(accuracies(sentences[1:])["unknown"])

@@ -39,15 +39,19 @@ def most_frequent_tag_of_word(train: Tagged, sentences: Words, *, longest: int =
     known = {word: _best(counts) for word, counts in of_word.items()}
     of_end: dict[str, Counter[str]] = {}
     for word, tag in known.items():
-        for length in range(longest + 1):
-            of_end.setdefault(word[len(word) - min(length, len(word)) :], Counter())[tag] += 1
+        for end in _ends(word, longest):
+            of_end.setdefault(end, Counter())[tag] += 1
     by_end = {end: _best(counts) for end, counts in of_end.items()}
 
     def guess(word: str) -> str:
-        ends = (word[len(word) - min(length, len(word)) :] for length in range(longest, -1, -1))
-        return next(by_end[end] for end in ends if end in by_end)
+        return next(by_end[end] for end in _ends(word, longest) if end in by_end)
 
     return [[known.get(word) or guess(word) for word in words] for words in sentences]
+
+
+def _ends(word: str, longest: int) -> list[str]:
+    """The word's ends, from the longest to none."""
+    return [word[len(word) - length :] for length in range(min(longest, len(word)), -1, -1)]
 
 
 def _best(counts: Counter[str]) -> str:

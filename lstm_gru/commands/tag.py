@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import tyro
 
 from lstm_gru.commands.lines import open_text, read_batches
-from lstm_gru.commands.terminal import line_progress, show
+from lstm_gru.commands.terminal import ctrl_c_ends_at_once, line_progress, show
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.sentences import width_of
-from lstm_gru.data.tagged import CONLLU_COLUMNS, FORM, is_syntactic, word_form
+from lstm_gru.data.tagged import ColumnReader, word_form
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.errors import InputError
 from lstm_gru.models.tagger import TaggerConfig
@@ -62,7 +62,11 @@ def tag(argv: list[str]) -> int:
     """Tag the words of sentences with a finished run, or train a tagger on column files."""
     arguments = tyro.cli(TagArguments, args=argv, prog="lstm-gru tag")
     _check(arguments)
-    (_train if arguments.run is None else _tag)(arguments)
+    if arguments.run is None:
+        _train(arguments)
+    else:
+        with ctrl_c_ends_at_once():
+            _tag(arguments)
     return 0
 
 
@@ -71,6 +75,8 @@ def _check(arguments: TagArguments) -> None:
         only = [name for name in TO_TRAIN if getattr(arguments, name) != getattr(TagArguments, name)]
         if only:
             raise InputError(f"--{only[0]} beside RUN; expected either a run that tags, or files to train on")
+    elif arguments.columns:
+        raise InputError("--columns without RUN; expected a run that tags; files to train on always have columns")
     elif missing := [f"--{name}" for name in ("train", "dev") if getattr(arguments, name) is None]:
         raise InputError(f"{' and '.join(missing)}: missing; expected both to train, or RUN to tag with")
     if arguments.seed < 0:
@@ -97,7 +103,12 @@ def _train(arguments: TagArguments) -> None:
 def _plan(config: TaggingConfig, seed: int) -> TaggingConfig:
     """Some epochs, each with an evaluation at its end, in batches that the longest sentence fits."""
     longest = max(len(words) for words in load_tagged(config.data).splits["train"].words)
-    config = replace(config, tokens_per_batch=max(config.tokens_per_batch, width_of(longest)))
+    if width_of(longest) > config.tokens_per_batch:
+        config = replace(config, tokens_per_batch=width_of(longest))
+        print(
+            f"the longest sentence has {longest} words: batches of {config.tokens_per_batch} positions, fewer updates",
+            file=sys.stderr,
+        )
     epoch = batches_of(config).steps_per_epoch
     warmup = min(100, EPOCHS * epoch // 10)
     train = TrainConfig(steps=EPOCHS * epoch, learning_rate=3e-3, warmup_steps=warmup, evaluate_every=epoch, seed=seed)
@@ -105,9 +116,10 @@ def _plan(config: TaggingConfig, seed: int) -> TaggingConfig:
 
 
 def _tag(arguments: TagArguments) -> None:
-    lines = read_batches(open_text(arguments.file), str(arguments.file or "standard input"))
+    name = str(arguments.file or "standard input")
+    lines = read_batches(open_text(arguments.file), name)
     tagger = load_tagger(arguments.run)
-    sentences = _by_blank_lines(lines) if arguments.columns else _by_lines(lines)
+    sentences = _by_blank_lines(lines, name) if arguments.columns else _by_lines(lines)
     shown = not sys.stdout.isatty()  # Else the tags themselves show how far it is.
     done = 0
     with line_progress(shown) as progress:
@@ -123,28 +135,22 @@ def _by_lines(batches: Iterable[Sequence[str]]) -> Iterator[list[list[str]]]:
         yield [word_form(line).split() for line in batch]
 
 
-def _by_blank_lines(batches: Iterable[Sequence[str]]) -> Iterator[list[list[str]]]:
+def _by_blank_lines(batches: Iterable[Sequence[str]], name: str) -> Iterator[list[list[str]]]:
     """Sentences of a word a line, ended by a blank one; those that ended within what has arrived."""
-    unfinished: list[str] = []
+    reader, number, unfinished = ColumnReader(tagged=False), 0, []
     for batch in batches:
         finished = []
         for line in batch:
+            number += 1
             if line.strip():
-                unfinished += _words(line)
+                word = reader.read(line, f"{name}: line {number}")
+                unfinished += [word[0]] if word else []
             elif unfinished:
                 finished.append(unfinished)
                 unfinished = []
         yield finished
     if unfinished:
         yield [unfinished]
-
-
-def _words(line: str) -> list[str]:
-    """The word of a line; none of a comment, or of a line of CoNLL-U that is not a syntactic word."""
-    fields = line.split("\t")
-    if len(fields) == CONLLU_COLUMNS:
-        return [word_form(fields[FORM])] if is_syntactic(fields) else []
-    return [] if line.startswith("# ") else [word_form(fields[0].strip())]
 
 
 def _write(tagger: SentenceTagger, sentences: Sequence[Sequence[str]]) -> None:

@@ -1,5 +1,6 @@
 """What the commands share: where runs are kept, and how tables and progress are shown."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -77,3 +78,15 @@ def _said_rarely() -> Callable[[int], None]:
                 print(f"{done:,} lines", file=sys.stderr, flush=True)
 
     return say
+
+
+@contextmanager
+def ctrl_c_ends_at_once() -> Iterator[None]:
+    """Leave Ctrl-C to the system. Python's exception would wait for a compilation, and is lost in a callback of JAX."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

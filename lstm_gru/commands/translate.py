@@ -1,9 +1,7 @@
 """``lstm-gru translate``."""
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from lstm_gru.commands.lines import open_text, read_batches
-from lstm_gru.commands.terminal import line_progress
+from lstm_gru.commands.terminal import ctrl_c_ends_at_once, line_progress
 from lstm_gru.errors import InputError
 from lstm_gru.tasks.translation import draw_attention
 from lstm_gru.trained import load_search, load_translator
@@ -47,21 +45,9 @@ class TranslateArguments:
 def translate(argv: list[str]) -> int:
     """Translate lines of text with a finished run, from the run's directory alone."""
     arguments = tyro.cli(TranslateArguments, args=argv, prog="lstm-gru translate")
-    with _ctrl_c_ends_at_once():
+    with ctrl_c_ends_at_once():
         _translate(arguments)
     return 0
-
-
-@contextmanager
-def _ctrl_c_ends_at_once() -> Iterator[None]:
-    """Leave Ctrl-C to the system. Python's exception would wait for a compilation, and is lost in a callback of JAX."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _translate(arguments: TranslateArguments) -> None:

@@ -68,7 +68,7 @@ def _danish(split: str, sha256: str) -> PublicFile:
         name=f"pos_danish/{name}",
         url=f"https://raw.githubusercontent.com/bplank/bilstm-aux/{commit}/data/{name}",
         sha256=sha256,
-        licence="bplank/bilstm-aux (Plank et al. 2016), Apache-2.0; sentences of Universal Dependencies",
+        licence="bplank/bilstm-aux (Plank et al. 2016), Apache-2.0; of UD Danish, CC BY-SA 4.0",
     )
 
 

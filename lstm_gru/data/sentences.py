@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_gru.data.buckets import Batch, Bucket, BucketBatches, padded
 from lstm_gru.data.tagged import Tagged
-from lstm_gru.data.vocabulary import Vocabulary
+from lstm_gru.data.vocabulary import LONGEST_SPELLING, Vocabulary
 from lstm_gru.errors import InputError
 
 NARROWEST = 8
@@ -43,7 +43,7 @@ class SentenceBatches(BucketBatches):
                 f"{train.source['file']}: a sentence of {max(map(len, train.words))} words needs {widths.max()} "
                 f"positions; expected tokens_per_batch of at least that, not {tokens_per_batch}"
             )
-        self._longest = width_of(max(len(word) + 2 for words in train.words for word in words))
+        self._longest = _longest_spelling(train.words)
         buckets = []
         for width in sorted({*widths.tolist()}):
             members = np.flatnonzero(widths == width)
@@ -75,7 +75,7 @@ class Chunk(NamedTuple):
 
 
 def ordered_sentences(sentences: Sequence[Words], vocabulary: Vocabulary, *, tokens_per_batch: int) -> Iterator[Chunk]:
-    """Yield all sentences from the shortest to the longest, each once.
+    """Yield all sentences, each once, the narrowest widths first and those of one width in their order.
 
     Args:
       sentences: words of each; a sentence may be empty.
@@ -83,7 +83,7 @@ def ordered_sentences(sentences: Sequence[Words], vocabulary: Vocabulary, *, tok
       tokens_per_batch: positions of a batch; a wider sentence has a batch of its own.
     """
     widths = np.array([width_of(len(words)) for words in sentences], int)
-    longest = width_of(max((len(word) + 2 for words in sentences for word in words), default=0))
+    longest = _longest_spelling(sentences)
     for width in sorted({*widths.tolist()}):
         members, rows = np.flatnonzero(widths == width), max(1, tokens_per_batch // width)
         for start in range(0, len(members), rows):
@@ -120,6 +120,11 @@ def sentence_batch(sentences: Sequence[Words], vocabulary: Vocabulary, width: in
         "spellings": spellings,
         "spelling_lengths": spelling_lengths,
     }
+
+
+def _longest_spelling(sentences: Sequence[Words]) -> int:
+    """The width of spellings that holds every word's, its two marks included."""
+    return width_of(2 + min(LONGEST_SPELLING, max((len(word) for words in sentences for word in words), default=0)))
 
 
 def width_of(length: int) -> int:

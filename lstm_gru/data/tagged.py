@@ -17,6 +17,7 @@ from lstm_gru.errors import InputError
 NORMALISATION = "NFC"
 CONLLU_COLUMNS = 10
 FORM, TAG = 1, 3  # Of CoNLL-U's columns, from 0.
+NO_TAG = "_"  # Of CoNLL-U.
 LAYOUTS = "word TAB tag, or the ten columns of CoNLL-U"
 DANISH = {"train": "train", "valid": "dev", "test": "test"}
 
@@ -57,36 +58,78 @@ def read_tagged(path: str | Path) -> Tagged:
     """
     path = Path(path)
     lines, file = read_lines(path, expected=LAYOUTS)
-    sentences: list[list[tuple[str, str]]] = [[]]
-    columns = 0
     while lines and not lines[-1].strip():
         lines.pop()
+    reader, sentences = ColumnReader(), [[]]
     for number, line in enumerate(lines, start=1):
-        place, line = f"{path}: line {number}", line.removesuffix("\r")
+        place = f"{path}: line {number}"
         if not line.strip():
             if not sentences[-1]:
                 raise InputError(f"{place} ends a sentence of no words; expected one blank line between two sentences")
             sentences.append([])
-            continue
-        fields = line.split("\t")
-        if columns != 2 and line.startswith("#") and len(fields) == 1:
-            continue  # A comment of CoNLL-U; a word of two columns may begin with the same sign.
-        columns = columns or _layout(fields, place)
-        if len(fields) != columns:
-            raise InputError(f"{place} has {_counted(fields)}; expected {columns} separated by tabs, as before")
-        word = _word(fields, place)
-        if word:
+        elif word := reader.read(line, place):
             sentences[-1].append(word)
     if not sentences[-1]:
-        raise InputError(f"{path}: its last sentence has no words; expected {LAYOUTS}")
+        raise InputError(f"{path}: line {len(lines)} ends a sentence of no words; expected {LAYOUTS}")
     words, tags = zip(*(zip(*sentence, strict=True) for sentence in sentences), strict=True)
     return Tagged(words, tags, {**file, "normalisation": NORMALISATION})
+
+
+class ColumnReader:
+    """Reads the lines of a column file one after the other; the first word's columns decide the layout.
+
+    Args:
+      tagged: expect tags. Without, a line may also be a word alone, and what stands where a tag would is not looked at.
+    """
+
+    def __init__(self, *, tagged: bool = True):
+        self._tagged, self._columns = tagged, 0
+
+    def read(self, line: str, place: str) -> tuple[str, str] | None:
+        """Return the word and the tag of a line, which is not blank; None where it holds no syntactic word.
+
+        Args:
+          line: without its end; a carriage return there is white space.
+          place: what errors call it.
+
+        Raises:
+          InputError: on another number of columns than before, or an empty word or tag.
+        """
+        fields = line.removesuffix("\r").split("\t")
+        if self._is_comment(line, fields):
+            return None
+        self._columns = self._columns or self._layout(fields, place)
+        if len(fields) != self._columns:
+            raise InputError(f"{place} has {_counted(fields)}; expected {self._columns} separated by tabs, as before")
+        if self._columns == CONLLU_COLUMNS:
+            if "-" in fields[0] or "." in fields[0]:  # A multiword token, or an empty node.
+                return None
+            fields = [fields[FORM], fields[TAG]]
+        word, tag = word_form(fields[0].strip()), fields[-1].strip()
+        if not word:
+            raise InputError(f"{place}: its word is empty; expected {LAYOUTS}")
+        if self._tagged and (not tag or (self._columns == CONLLU_COLUMNS and tag == NO_TAG)):
+            raise InputError(f"{place}: its tag is {tag or 'empty'}; expected {LAYOUTS}")
+        return word, tag
+
+    def _is_comment(self, line: str, fields: Sequence[str]) -> bool:
+        """Of CoNLL-U, which may begin with comments; where words stand alone, ``#word`` is one of them."""
+        if self._columns == CONLLU_COLUMNS:
+            return line.startswith("#") and len(fields) != CONLLU_COLUMNS
+        if self._columns:
+            return False
+        return line.startswith("# " if len(fields) > 1 or not self._tagged else "#")
+
+    def _layout(self, fields: Sequence[str], place: str) -> int:
+        if len(fields) not in (2, CONLLU_COLUMNS) and (self._tagged or len(fields) > 1):
+            raise InputError(f"{place} has {_counted(fields)}; expected {LAYOUTS}")
+        return len(fields)
 
 
 def danish(split: str, data_dir: str | Path | None = None) -> Tagged:
     """Return a split of the Danish Universal Dependencies, words with their universal part of speech.
 
-    4,868, 322 and 322 sentences. Source: bplank/bilstm-aux, the data of Plank, Søgaard & Goldberg 2016.
+    4,868, 322 and 322 sentences. Source: the data folder of bplank/bilstm-aux.
 
     Args:
       split: ``train``, ``valid`` or ``test``.
@@ -109,33 +152,7 @@ def word_form(word: str) -> str:
     return unicodedata.normalize("NFC", word)
 
 
-def is_syntactic(fields: Sequence[str]) -> bool:
-    """Return whether a line of CoNLL-U is a word, not a multiword token (``3-4``) or an empty node (``8.1``)."""
-    return "-" not in fields[0] and "." not in fields[0]
-
-
-def _layout(fields: Sequence[str], place: str) -> int:
-    if len(fields) not in (2, CONLLU_COLUMNS):
-        raise InputError(f"{place} has {_counted(fields)}; expected {LAYOUTS}")
-    return len(fields)
-
-
 def _counted(fields: Sequence[str]) -> str:
     if len(fields) == 1 and len(words := fields[0].split()) > 1:
         return f"no tab, but {len(words)} columns separated by spaces"
     return f"{len(fields)} column{'s' if len(fields) > 1 else ''}"
-
-
-def _word(fields: Sequence[str], place: str) -> tuple[str, str] | None:
-    """The word and its tag; None for a line of CoNLL-U that is not a syntactic word."""
-    if len(fields) == CONLLU_COLUMNS:
-        if not is_syntactic(fields):
-            return None
-        word, tag = fields[FORM], fields[TAG]
-    else:
-        word, tag = fields
-    word, tag = word_form(word.strip()), tag.strip()
-    for name, value in (("word", word), ("tag", tag)):
-        if not value:
-            raise InputError(f"{place}: its {name} is empty; expected {LAYOUTS}")
-    return word, tag

@@ -15,6 +15,7 @@ from lstm_gru.data.tagged import Tagged
 PADDING, UNKNOWN = 0, 1  # Of words and of characters.
 BEGIN, END = 2, 3  # Of a word, among its characters.
 FIRST_WORD, FIRST_CHARACTER = 2, 4
+LONGEST_SPELLING = 60  # Characters.
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,15 @@ class Vocabulary:
     def spelling(self, word: str) -> list[int]:
         """Return the numbers of a word's characters, between the marks of its begin and end.
 
+        Of a word of more than 60 characters the first and the last 30 are read: what is no word, as an address or
+        encoded data, then takes no more room than one.
+
         Example:
           >>> Vocabulary((), (), ("a", "b"), ()).spelling("bå")
           [2, 5, 1, 3]
         """
-        return [BEGIN, *(self._numbers[1].get(character, UNKNOWN) for character in word), END]
+        read = word if len(word) <= LONGEST_SPELLING else word[: LONGEST_SPELLING // 2] + word[-LONGEST_SPELLING // 2 :]
+        return [BEGIN, *(self._numbers[1].get(character, UNKNOWN) for character in read), END]
 
     def tag_ids(self, tags: Sequence[str]) -> list[int]:
         """Return the tags' numbers; -1, which no tagger gives, for a tag that was not seen in training."""

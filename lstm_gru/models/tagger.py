@@ -30,7 +30,7 @@ class Tagger(nnx.Module):
         log p(y) = Σ_t log softmax(s_t)[y_t],       or that of a linear-chain field over s (`lstm_gru.crf`)
 
     Source: Plank, Søgaard & Goldberg 2016 (arXiv:1604.05529), section 2, without its auxiliary loss; the field as in
-    Huang, Xu & Yu 2015 (arXiv:1508.01991), section 2.4.
+    Huang, Xu & Yu 2015 (arXiv:1508.01991), section 2.5.
 
     Args:
       config: settings.

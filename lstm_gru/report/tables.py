@@ -79,7 +79,7 @@ def variant_labels(experiment: Experiment, records: Iterable[Mapping[str, Any]])
     """Return the label of each variant, and of the one chosen on validation where it was recorded."""
     labels = {variant: experiment.label(variant) for variant in experiment.variants}
     if any(record.get("variant") == CHOSEN for record in records):
-        labels[CHOSEN] = "cell chosen on validation"
+        labels[CHOSEN] = "variant chosen on validation"
     return labels
 
 

@@ -52,11 +52,11 @@ def words_path(run_dir: Path, split: str) -> Path:
 def write_words(path: Path, sentences: Sentences) -> None:
     """Write tagged sentences; ``known`` is 1 or 0."""
     blocks = ("".join(f"{w.word}\t{w.tag}\t{w.found}\t{w.known:d}\n" for w in words) for words in sentences)
-    path.write_text("\n".join(blocks), encoding="utf-8")
+    path.write_bytes("\n".join(blocks).encode())  # Bytes: a carriage return within a word stays what it is.
 
 
 def read_words(path: Path) -> list[list[TaggedWord]]:
     """Return tagged sentences as written by `write_words`."""
-    blocks = path.read_text(encoding="utf-8").removesuffix("\n").split("\n\n")
+    blocks = path.read_bytes().decode().removesuffix("\n").split("\n\n")
     rows = [[line.split("\t") for line in block.split("\n")] for block in blocks]
     return [[TaggedWord(word, tag, found, known == "1") for word, tag, found, known in row] for row in rows]

@@ -11,12 +11,12 @@ def keep_freed_memory() -> bool:
     """Have the C library keep what is freed instead of handing it back to the system; return whether it will.
 
     XLA allocates a step's temporaries anew in every step. glibc takes large ones from the system each time and gives
-    them back after it, and each of their pages then costs a fault at its first touch. One arena without a limit keeps
-    them. Call this before JAX starts its threads, which otherwise have arenas of their own. It lasts as long as the
-    process; the memory that is free within it is no longer at the disposal of others.
+    them back after it, and each of their pages then costs a fault at its first touch. One arena keeps them, up to 2 GiB
+    that are free at its top. Call this before JAX starts its threads, which otherwise have arenas of their own. It
+    lasts as long as the process; the memory that is free within it is no longer at the disposal of others.
 
     Where there is no glibc nothing happens. In the environment of a program of one's own, the same is
-    ``MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000``.
+    ``MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647``.
     """
     if not sys.platform.startswith("linux"):
         return False
