@@ -12,6 +12,27 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)  # For what is to run on several; all else stays on the first.
 
 
+# A file is one worker's; these come first, so that no worker is left alone with a slow one at the end.
+SLOW = (
+    "recurrent",
+    "layers",
+    "faults",
+    "transforms",
+    "resume",
+    "translators",
+    "translation",
+    "cli",
+    "tagger",
+    "forecast",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the slowest files first; the order of a file's tests stays."""
+    rank = {f"test_{name}": number for number, name in enumerate(SLOW)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(SLOW)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once(tmp_path_factory):
     """What one process of a test has compiled, the others read; workers side by side share it."""

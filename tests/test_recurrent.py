@@ -64,9 +64,12 @@ def ours(name, reverse, arrays):
 
 
 @op_by_op
-@pytest.mark.parametrize("name", reference.STEPS)
 @pytest.mark.parametrize(
-    ("dtype", "tolerance", "reverse"), [("float32", 1e-5, False), ("float64", 1e-12, False), ("float64", 1e-12, True)]
+    ("name", "dtype", "tolerance", "reverse"),
+    [
+        *((name, "float64", 1e-12, reverse) for name in reference.STEPS for reverse in (False, True)),
+        *((name, "float32", 1e-5, False) for name in KINDS),
+    ],
 )
 def test_values_and_gradients_equal_the_equations(x64, name, reverse, dtype, tolerance):
     single, values, gradients = equations(name, reverse, second_bias=False)
@@ -184,7 +187,7 @@ def test_padding_changes_neither_values_nor_gradients(run, reverse, poison):
     assert valid.sum() == 0 or dirty_gradient[1].any()
 
 
-@every_cell
+@pytest.mark.parametrize("name", KINDS)
 def test_jit_equals_eager_and_compiles_once_for_all_lengths(name):
     cell = CELLS[name](H)
     params, xs = random_params(cell, F), inputs()
