@@ -96,7 +96,7 @@ class RunDirectory:
             changes = "; ".join(f"{n} = {there.get(n)!r} there, {asked.get(n)!r} asked" for n in names)
             raise InputError(
                 f"{self.path}: holds a run with another configuration ({changes}); give the same settings to continue "
-                "it, choose another directory, or start there from its weights with --init-from"
+                "it, or choose another directory, where 'lstm-gru train --init-from' starts from its weights"
             )
         if self._lock is not None:
             self._compare_manifest(say)
