@@ -5,7 +5,7 @@ best accuracy of a model that reads in one direction is known exactly (`lstm_gru
 table; what remains is whether each cell gets there, and whether reading from both ends costs anything where one side
 would do.
 
-Run it with ``lstm-gru reproduce directions`` or ``python experiments/directions.py``; about a minute.
+Run it with ``lstm-gru reproduce directions`` or ``python experiments/directions.py``.
 """
 
 from collections.abc import Mapping, Sequence

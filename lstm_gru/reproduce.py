@@ -221,6 +221,7 @@ def _badness(run_dir: Path) -> float:
 
 
 def _measured(measured: Measured) -> Record:
+    """What was measured as JSON can hold it: a score of nothing, as of no unknown words, is left out."""
     signatures = {"signatures": dict(measured.signatures)} if measured.signatures else {}
     return {
         "scores": {name: float(value) for name, value in measured.scores.items() if math.isfinite(value)},
@@ -301,7 +302,9 @@ _worker = ExitStack()  # What a worker process keeps open until it ends.
 
 
 def _begin_worker(cores: Any) -> None:
-    """Keep this process, and with it XLA's threads, on one core: two such processes do not disturb each other.
+    """Keep this process, and with it XLA's threads, on one core, and the memory that they free with it.
+
+    Two such processes do not disturb each other.
 
     A worker can be asked to stop at any time, by its parent and by whoever asks the whole group of processes.
     """

@@ -26,8 +26,7 @@ class SentenceTagger:
 
     def __init__(self, config: TaggerConfig, params: Any, vocabulary: Vocabulary):
         self.params, self.vocabulary = params, vocabulary
-        numbers = (vocabulary.word_numbers, vocabulary.character_numbers, len(vocabulary.tags))
-        self._best = _best_tags(config, *numbers)
+        self._best = _best_tags(config, *vocabulary.sizes)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the tags of each sentence's words; a sentence may be empty."""

@@ -20,7 +20,7 @@ from lstm_gru.training.loop import fitted
 from lstm_gru.translator import SearchConfig, Translator, translation_model
 
 RESTORE = "restore the file from a copy of the run"
-TRANSLATION = "translation"
+TRANSLATION, TAGGING = "translation", "tagging"  # Tasks, by the name in a run's settings.
 
 
 class _Settings(NamedTuple):
@@ -48,7 +48,8 @@ def load_translator(run_dir: Path) -> Translator:
       'A dog is sleeping.'
     """
     settings = _settings(run_dir)
-    if _present(run_dir, TRANSLATOR_FILE) != {"architecture": settings.architecture, "model": settings.model}:
+    described = {"architecture": settings.architecture, "model": settings.model}
+    if _present(run_dir, TRANSLATOR_FILE, TRANSLATION) != described:
         raise InputError(f"{run_dir / TRANSLATOR_FILE}: describes another model than config.json; {RESTORE}")
     config = from_settings(ARCHITECTURES[settings.architecture], settings.model)
     tokenizer = _tokenizer(run_dir, settings.tokenizer)
@@ -71,13 +72,13 @@ def load_tagger(run_dir: Path) -> SentenceTagger:
       >>> tagger.tag([["En", "hund", "sover", "."]])  # doctest: +SKIP
       [['DET', 'NOUN', 'VERB', 'PUNCT']]
     """
-    kind = "tagging"
-    task = _finished(run_dir, kind)
+    task = _finished(run_dir, TAGGING)
     if not {"model", "vocabulary"} <= task.keys():
-        raise _other(run_dir, "config.json describes no tagger", kind)
-    vocabulary = _vocabulary(run_dir / VOCABULARY_FILE, _present(run_dir, VOCABULARY_FILE, kind), task["vocabulary"])
+        raise _other(run_dir, "config.json describes no tagger", TAGGING)
+    kept = _present(run_dir, VOCABULARY_FILE, TAGGING)
+    vocabulary = _vocabulary(run_dir / VOCABULARY_FILE, kept, task["vocabulary"])
     config = from_settings(TaggerConfig, task["model"])
-    init = tagger(config, vocabulary.word_numbers, vocabulary.character_numbers, len(vocabulary.tags)).init
+    init = tagger(config, *vocabulary.sizes).init
     return SentenceTagger(config, fitted(run_dir, jax.eval_shape(init, jax.random.key(0))).params, vocabulary)
 
 
@@ -98,9 +99,9 @@ def _settings(run_dir: Path) -> _Settings:
     try:
         settings = _Settings(task["architecture"], task["model"], task["search"], task["subwords"]["sha256"])
     except (KeyError, TypeError) as error:
-        raise _other(run_dir, "config.json describes no translation") from error
+        raise _other(run_dir, "config.json describes no translation", TRANSLATION) from error
     if settings.architecture not in ARCHITECTURES:
-        raise _other(run_dir, f"config.json names no architecture of {', '.join(ARCHITECTURES)}")
+        raise _other(run_dir, f"config.json names no architecture of {', '.join(ARCHITECTURES)}", TRANSLATION)
     return settings
 
 
@@ -115,7 +116,7 @@ def _finished(run_dir: Path, kind: str) -> dict[str, Any]:
     return task
 
 
-def _present(run_dir: Path, name: str, kind: str = TRANSLATION) -> Any:
+def _present(run_dir: Path, name: str, kind: str) -> Any:
     """The value of a JSON file that every finished run of this kind has."""
     value = read_json(run_dir / name)
     if value is None:
@@ -126,7 +127,7 @@ def _present(run_dir: Path, name: str, kind: str = TRANSLATION) -> Any:
 def _tokenizer(run_dir: Path, sha256: str) -> Tokenizer:
     path = run_dir / TOKENIZER_FILE
     if not path.exists():
-        raise _other(run_dir, f"no {TOKENIZER_FILE}")
+        raise _other(run_dir, f"no {TOKENIZER_FILE}", TRANSLATION)
     model = path.read_bytes()
     if hashlib.sha256(model).hexdigest() != sha256:
         raise InputError(f"{path}: damaged, its SHA-256 is not the one in config.json; {RESTORE}")
@@ -142,5 +143,5 @@ def _vocabulary(path: Path, kept: Any, sha256: str) -> Vocabulary:
     raise InputError(f"{path}: damaged, its SHA-256 is not the one in config.json; {RESTORE}")
 
 
-def _other(run_dir: Path, reason: str, kind: str = TRANSLATION) -> InputError:
+def _other(run_dir: Path, reason: str, kind: str) -> InputError:
     return InputError(f"{run_dir}: {reason}; expected the directory of a finished {kind} run")

@@ -12,6 +12,7 @@ import numpy as np
 
 from lstm_gru.data.buckets import Batch, Bucket, BucketBatches, padded
 from lstm_gru.data.tagged import Tagged
+from lstm_gru.data.token_batches import ordered_batches
 from lstm_gru.data.vocabulary import LONGEST_SPELLING, Vocabulary
 from lstm_gru.errors import InputError
 
@@ -75,21 +76,18 @@ class Chunk(NamedTuple):
 
 
 def ordered_sentences(sentences: Sequence[Words], vocabulary: Vocabulary, *, tokens_per_batch: int) -> Iterator[Chunk]:
-    """Yield all sentences, each once, the narrowest widths first and those of one width in their order.
+    """Yield all sentences from the shortest to the longest, each once.
 
     Args:
       sentences: words of each; a sentence may be empty.
       vocabulary: of the tagger.
-      tokens_per_batch: positions of a batch; a wider sentence has a batch of its own.
+      tokens_per_batch: positions of a batch, at least 8; a wider sentence has a batch of its own.
     """
-    widths = np.array([width_of(len(words)) for words in sentences], int)
     longest = _longest_spelling(sentences)
-    for width in sorted({*widths.tolist()}):
-        members, rows = np.flatnonzero(widths == width), max(1, tokens_per_batch // width)
-        for start in range(0, len(members), rows):
-            lines = members[start : start + rows]
-            words = [sentences[i] for i in lines] + [()] * (rows - len(lines))
-            yield Chunk(lines, sentence_batch(words, vocabulary, width, longest))
+    lengths, rows = [range(len(words)) for words in sentences], tokens_per_batch // NARROWEST
+    for lines, filler, _ in ordered_batches(lengths, rows=rows, boundaries=(NARROWEST,)):
+        words = [sentences[i] for i in lines] + [()] * (len(filler) - len(lines))
+        yield Chunk(lines, sentence_batch(words, vocabulary, filler.shape[1], longest))
 
 
 def sentence_batch(sentences: Sequence[Words], vocabulary: Vocabulary, width: int, longest: int) -> Batch:

@@ -54,6 +54,11 @@ class Vocabulary:
         """How many numbers characters have; all are below it."""
         return FIRST_CHARACTER + len(self.characters)
 
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many numbers words, characters and tags have."""
+        return self.word_numbers, self.character_numbers, len(self.tags)
+
     def known(self, word: str) -> bool:
         """Return whether a word was seen in training."""
         return word in self._numbers[0]

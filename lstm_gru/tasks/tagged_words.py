@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstm_gru.data.tagged import Tagged
+from lstm_gru.data.vocabulary import Vocabulary
+
 
 class TaggedWord(NamedTuple):
     """A word and what became of it.
@@ -24,6 +27,14 @@ class TaggedWord(NamedTuple):
 
 
 Sentences = Sequence[Sequence[TaggedWord]]
+
+
+def compared(sentences: Tagged, found: Sequence[Sequence[str]], vocabulary: Vocabulary) -> list[list[TaggedWord]]:
+    """Return the sentences' words with the tags that were found for them."""
+    return [
+        [TaggedWord(word, tag, ours, vocabulary.known(word)) for word, tag, ours in zip(*columns, strict=True)]
+        for columns in zip(sentences.words, sentences.tags, found, strict=True)
+    ]
 
 
 def accuracies(sentences: Sentences) -> dict[str, float]:

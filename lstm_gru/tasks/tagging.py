@@ -21,7 +21,7 @@ from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.models.tagger import TaggerConfig, tagger
 from lstm_gru.sentence_tagger import SentenceTagger
 from lstm_gru.task import Batch, Params, Split, Task
-from lstm_gru.tasks.tagged_words import TaggedWord, accuracies, words_path, write_words
+from lstm_gru.tasks.tagged_words import TaggedWord, accuracies, compared, words_path, write_words
 
 VOCABULARY_FILE = "vocabulary.json"
 
@@ -58,7 +58,7 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
     corpus = load_tagged(config.data)
     vocabulary = corpus.vocabulary
     batches = batches_of(config)
-    init, loss = _functions(config.model, vocabulary.word_numbers, vocabulary.character_numbers, len(vocabulary.tags))
+    init, loss = _functions(config.model, *vocabulary.sizes)
     latest: dict[str, Any] = {}
 
     def tagged(params: Params, split: str) -> list[list[TaggedWord]]:
@@ -66,11 +66,7 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
         if latest.get("params") is not params or latest["split"] != split:
             sentences = corpus.splits[split]
             found = SentenceTagger(config.model, params, vocabulary).tag(sentences.words)
-            rows = [
-                [TaggedWord(w, t, f, vocabulary.known(w)) for w, t, f in zip(*columns, strict=True)]
-                for columns in zip(sentences.words, sentences.tags, found, strict=True)
-            ]
-            latest.update(params=params, split=split, rows=rows)
+            latest.update(params=params, split=split, rows=compared(sentences, found, vocabulary))
         return latest["rows"]
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
