@@ -1,0 +1,58 @@
+"""What is measured: models, shapes, and three ways to use them."""
+
+from typing import NamedTuple
+
+
+class Case(NamedTuple):
+    """One layer on one shape.
+
+    Attributes:
+      model: ``rnn``, ``lstm``, ``gru`` or ``bilstm``.
+      batch: B.
+      time: T.
+      in_features: F.
+      features: H, of each direction.
+    """
+
+    model: str
+    batch: int
+    time: int
+    in_features: int
+    features: int
+
+    @property
+    def shape(self) -> str:
+        """``B×T×F×H``."""
+        return "×".join(map(str, self[1:]))
+
+    @property
+    def width(self) -> int:
+        """Width of the outputs."""
+        return self.features * (2 if self.model == "bilstm" else 1)
+
+
+MODELS = ("rnn", "lstm", "gru", "bilstm")
+SHAPES = (
+    (64, 64, 256, 256),
+    (32, 48, 8, 64),
+    (16, 512, 128, 128),
+    (64, 64, 512, 512),
+    (1, 128, 256, 256),
+    (256, 24, 16, 32),
+    (8, 2048, 64, 64),
+)
+MODES = ("training", "inference", "step")  # Gradients of parameters and inputs; outputs; one step of one row.
+STEPS = 100  # A step is too short to be timed alone.
+
+
+def measurements(models: tuple[str, ...] = MODELS, shapes: tuple = SHAPES) -> list[tuple[Case, str]]:
+    """Return all that is measured; a step, of batch 1, depends on the widths only, and needs one direction."""
+    found, widths = [], set()
+    for model in models:
+        for shape in shapes:
+            case = Case(model, *shape)
+            found += [(case, "training"), (case, "inference")]
+            if model != "bilstm" and (model, shape[2:]) not in widths:
+                widths.add((model, shape[2:]))
+                found.append((case._replace(batch=1, time=1), "step"))
+    return found
