@@ -24,6 +24,7 @@ from lstm_gru.bleu import bleu, bleu_of, bleu_statistics, chrf
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
 from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
+from lstm_gru.files import read_json
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import learning_curves, score_by_length
@@ -39,7 +40,6 @@ from lstm_gru.tasks.translation import (
     encoded,
     translation,
 )
-from lstm_gru.training.files import read_json
 from lstm_gru.translator import SearchConfig
 
 DATA = CorpusConfig(corpus="multi30k")
@@ -77,8 +77,8 @@ VARIANTS: dict[str, TranslationConfig] = {
     ),
 }
 LABELS = {
-    "lstm": "LSTM",
-    "gru": "GRU",
+    "lstm": "LSTM, no attention",
+    "gru": "GRU, no attention",
     "lstm_attention": "LSTM, attention",
     "gru_attention": "GRU, attention",
     "bilstm_attention": "BiLSTM, attention",
@@ -140,6 +140,8 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     captions = copy_pictures(runs, "", ALIGNMENT_FILE, directory, names)
     measured = {variant: [r for r in records if r.get("variant") == variant] for variant in VARIANTS}
     measured = {LABELS[variant]: found for variant, found in measured.items() if found}
+    if not measured:
+        return captions
     _plot_lengths(measured, directory / "multi30k-bleu_by_length.png")
     captions["multi30k-bleu_by_length.png"] = "BLEU of test sentences by the length of the source"
     tokens = _tokens_per_step()
@@ -150,6 +152,8 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     for name, (label, per_step) in scales.items():
         file = f"multi30k-learning_by_{name}.png"
         curves = {model: _curve(found, per_step[model]) for model, found in measured.items() if model in per_step}
+        if not curves:
+            continue
         title = "Validation BLEU while training (greedy search)"
         learning_curves(directory / file, title=title, value_label="BLEU, lowercased", curves=curves, step_label=label)
         captions[file] = f"Validation BLEU against {label}"
@@ -206,7 +210,7 @@ EXPERIMENT = Experiment(
         "perplexity": "perplexity",
         "bleu_tokens": "BLEU on lowercased tokens",
     },
-    headline=("bleu", "bleu_cased", "bleu_greedy", "chrf", "perplexity"),
+    headline=("bleu", "bleu_cased", "bleu_greedy", "chrf", "perplexity", "bleu_tokens"),
     better="max",
     statistic=bleu_of,
     unit="sentence",
@@ -214,9 +218,12 @@ EXPERIMENT = Experiment(
         ("bigru_attention", "bilstm_attention"),
         ("gru_attention", "lstm_attention"),
         ("gru", "lstm"),
+        ("bigru_attention", "gru_attention"),
         ("bilstm_attention", "lstm_attention"),
+        ("gru_attention", "gru"),
         ("lstm_attention", "lstm"),
-        ("transformer", "bilstm_attention"),
+        ("bigru_attention", "transformer"),
+        ("bilstm_attention", "transformer"),
     ),
     labels=LABELS,
     seeds=dict.fromkeys(("lstm", "gru", "lstm_attention", "gru_attention"), 1),

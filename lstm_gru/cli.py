@@ -39,6 +39,9 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
     keep_freed_memory()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # Closed by whoever started the command, who wants none of it.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (as long as the process)
     return exit_code(_dispatch, sys.argv[1:] if argv is None else argv)
 
 
@@ -54,7 +57,8 @@ def exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what Python still writes at its end.
         return 128 + signal.SIGPIPE
     except OSError as error:  # A full disk, a directory without permission: nothing that a traceback would explain.
-        return _end(f"error: {error.filename or 'file'}: {error.strerror or error}", 1)
+        where = f"{error.filename}: " if error.filename else ""  # The output itself has no name.
+        return _end(f"error: {where}{error.strerror or error}", 1)
     except Stopped as stopped:
         return _end(stopped.message, stopped.code)
     except KeyboardInterrupt:  # Outside of training.

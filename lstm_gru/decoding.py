@@ -78,6 +78,7 @@ def greedy(
     bos: int,
     eos: int,
     max_length: int,
+    length_penalty: float = 0.0,
     limits: Array | None = None,
     forbidden: tuple[int, ...] = (),
 ) -> Hypotheses:
@@ -90,15 +91,16 @@ def greedy(
       bos: the token before the first.
       eos: the token that ends a hypothesis.
       max_length: L, the most tokens, the end included.
+      length_penalty: α of the score, see `beam_search`; the choice does not depend on it.
       limits: int ``[B]``, the most tokens of each sentence; 0 is legal, above L means L.
       forbidden: tokens never to be chosen.
 
     Returns:
-      `Hypotheses` with N = 1 and no length penalty.
+      `Hypotheses` with N = 1.
 
     Raises:
-      InputError: on a bound below 1, limits that are not one integer a sentence, trees without a common leading axis,
-        a token outside the vocabulary, a forbidden end, log-probabilities that are not ``[B, K, V]``.
+      InputError: on a bound below 1, a negative penalty, limits that are not one integer a sentence, trees without a
+        common leading axis, a token outside the vocabulary, a forbidden end, log-probabilities not ``[B, K, V]``.
 
     Example:
       >>> step = lambda memory, carry, tokens: (jnp.log(memory)[:, None], carry)
@@ -106,6 +108,7 @@ def greedy(
       [[[2, 0, 0, 0]]]
     """
     batch, limits = _check_search(memory, carry, max_length, limits)
+    penalties = _penalties(max_length, length_penalty)
 
     def going(time: Array, chosen: Hypotheses) -> Array:
         return (time < limits)[:, None] & ~chosen.finished & jnp.isfinite(chosen.log_probs)
@@ -126,7 +129,7 @@ def greedy(
     nothing = _nothing(batch, 1, bos, max_length)._replace(log_probs=jnp.zeros((batch, 1), jnp.float32))
     start = (jnp.int32(0), nothing, _repeat(carry, 1))
     _, chosen, _ = jax.lax.while_loop(lambda state: going(*state[:2]).any(), advance, start)
-    return _presentable(chosen._replace(scores=chosen.log_probs))
+    return _presentable(chosen._replace(scores=chosen.log_probs / penalties[chosen.lengths]))
 
 
 def beam_search(
@@ -189,8 +192,9 @@ def beam_search(
     """
     batch, limits = _check_search(memory, carry, max_length, limits)
     n_best = beam if n_best is None else n_best
-    _check_beam(beam, n_best, length_penalty)
-    penalties = jnp.asarray(((5 + np.arange(max_length + 1)) / 6) ** length_penalty, jnp.float32)
+    _check_count("beam", beam)
+    _check_count("n_best", n_best)
+    penalties = _penalties(max_length, length_penalty)
 
     def going(time: Array, live: _Live, finished: Hypotheses) -> Array:
         within_reach = live.log_probs[:, 0] / penalties[limits]
@@ -335,11 +339,11 @@ def _check_search(memory: Any, carry: Carry, max_length: int, limits: Array | No
     return batch, jnp.clip(limits, 0, max_length).astype(jnp.int32)
 
 
-def _check_beam(beam: int, n_best: int, length_penalty: float) -> None:
-    _check_count("beam", beam)
-    _check_count("n_best", n_best)
+def _penalties(max_length: int, length_penalty: float) -> Array:
+    """lp(Y) by |Y|."""
     if not (math.isfinite(length_penalty) and length_penalty >= 0):
         raise InputError(f"length_penalty = {length_penalty!r}; expected a number of at least 0")
+    return jnp.asarray(((5 + np.arange(max_length + 1)) / 6) ** length_penalty, jnp.float32)
 
 
 def _check_count(field: str, value: int) -> None:

@@ -44,8 +44,8 @@ class Layer:
       initial_carry: ``(params, batch_size) -> carry``.
       apply: ``(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput``. ``key``
         switches dropout on, None is evaluation; ``record`` asks for gates and carries.
-      step: ``(params, carry, x [B, F]) -> (carry, output [B, features])``; None where the layer reads the
-        future and so cannot stream.
+      step: ``(params, carry, x [B, F], key=None) -> (carry, output [B, features])``; None where the layer reads
+        the future and so cannot stream. ``key`` switches on dropout between layers; the noise of cells is off.
       last: ``carry -> [B, features]``, a fixed-width summary: the output at the end of each direction.
     """
 
@@ -53,7 +53,7 @@ class Layer:
     init: Callable[..., Params]
     initial_carry: Callable[[Params, int], Carry]
     apply: Callable[..., LayerOutput]
-    step: Callable[[Params, Carry, Array], tuple[Carry, Array]] | None
+    step: Callable[..., tuple[Carry, Array]] | None
     last: Callable[[Carry], Array]
 
 
@@ -83,7 +83,8 @@ def recurrent(cell: Cell, *, reverse: bool = False) -> Layer:
             *scan.unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse, key=key, record=record)
         )
 
-    def step(params, carry, x) -> tuple[Carry, Array]:
+    def step(params, carry, x, key=None) -> tuple[Carry, Array]:
+        del key
         return scan.step(cell, params, carry, x)
 
     return Layer(
@@ -183,10 +184,13 @@ def stack(*layers: Layer, dropout: float = 0.0) -> Layer:
             xs = parts[-1].outputs
         return _together(xs, parts)
 
-    def step(params, carry, x) -> tuple[Carry, Array]:
+    def step(params, carry, x, key=None) -> tuple[Carry, Array]:
         final = []
-        for layer, layer_params, layer_carry in zip(layers, params, carry, strict=True):
-            layer_carry, x = layer.step(layer_params, layer_carry, x)
+        for i, (layer, layer_key) in enumerate(zip(layers, split(key, len(layers)), strict=True)):
+            dropout_key, inner_key = split(layer_key, 2)
+            if i > 0:
+                x = drop(dropout_key, x, dropout)
+            layer_carry, x = layer.step(params[i], carry[i], x, inner_key)
             final.append(layer_carry)
         return tuple(final), x
 
@@ -232,8 +236,8 @@ def residual(layer: Layer) -> Layer:
         inner = layer.apply(params, xs, lengths, carry, key, record)
         return inner._replace(outputs=_without_padding(jnp.asarray(xs), lengths) + inner.outputs)
 
-    def step(params, carry, x) -> tuple[Carry, Array]:
-        carry, output = layer.step(params, carry, x)
+    def step(params, carry, x, key=None) -> tuple[Carry, Array]:
+        carry, output = layer.step(params, carry, x, key)
         return carry, x + output
 
     return replace(layer, init=init, apply=apply, step=step if layer.step else None)
@@ -262,8 +266,8 @@ def learned_carry(layer: Layer) -> Layer:
         carry = initial_carry(params, len(xs)) if carry is None else carry
         return layer.apply(params["layer"], xs, lengths, carry, key, record)
 
-    def step(params, carry, x) -> tuple[Carry, Array]:
-        return layer.step(params["layer"], carry, x)
+    def step(params, carry, x, key=None) -> tuple[Carry, Array]:
+        return layer.step(params["layer"], carry, x, key)
 
     return replace(layer, init=init, initial_carry=initial_carry, apply=apply, step=step if layer.step else None)
 

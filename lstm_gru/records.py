@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lstm_gru.experiment import experiments_directory
-from lstm_gru.training.files import read_json, write_json
+from lstm_gru.files import read_json, write_json
 
 Record = dict[str, Any]
 CHOSEN = "chosen"  # As a record's variant: in each fold, the variant that was best on validation there.

@@ -19,10 +19,10 @@ import jax
 from lstm_gru.config import from_settings
 from lstm_gru.errors import InputError, RunError, Stopped
 from lstm_gru.experiment import Experiment, Measured, load_experiment
+from lstm_gru.files import read_json, write_json
 from lstm_gru.records import CHOSEN, Record
 from lstm_gru.task import Task
 from lstm_gru.training.allocator import keep_freed_memory
-from lstm_gru.training.files import read_json, write_json
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest
 from lstm_gru.training.run_directory import valid_lines
@@ -45,6 +45,7 @@ class Run:
       init_from: another run's directory, from whose weights each fold starts.
       smoke: a few steps of a few folds.
       plain: progress as lines even on a terminal.
+      command: what trains it; when empty, that of the variant's own configuration.
     """
 
     experiment: str
@@ -55,6 +56,7 @@ class Run:
     init_from: Path | None = None
     smoke: bool = False
     plain: bool = False
+    command: str = ""
 
     def full_config(self) -> Any:
         """Return the configuration with the run's seed."""
@@ -108,7 +110,7 @@ def execute(run: Run) -> Record:
         "parameters": done[first]["parameters"],
         "minutes": sum(scores["seconds"] for scores in done.values()) / 60,
         **_curve(directories),
-        "command": f"lstm-gru train {run.experiment} --variant {run.variant} --seed {run.seed}",
+        "command": run.command or f"lstm-gru train {run.experiment} --variant {run.variant} --seed {run.seed}",
         "config": asdict(config),
         "made_with": read_json(directories[first] / "manifest.json"),
     }

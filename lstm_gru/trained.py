@@ -11,11 +11,11 @@ from lstm_gru.config import from_settings
 from lstm_gru.data.subwords import Tokenizer
 from lstm_gru.data.vocabulary import Vocabulary
 from lstm_gru.errors import InputError
+from lstm_gru.files import read_json
 from lstm_gru.models.tagger import TaggerConfig, tagger
 from lstm_gru.sentence_tagger import SentenceTagger
 from lstm_gru.tasks.tagging import VOCABULARY_FILE
-from lstm_gru.tasks.translation import ARCHITECTURES, TOKENIZER_FILE, TRANSLATOR_FILE
-from lstm_gru.training.files import read_json
+from lstm_gru.tasks.translation import ARCHITECTURES, TOKENIZER_FILE
 from lstm_gru.training.loop import fitted
 from lstm_gru.translator import SearchConfig, Translator, translation_model
 
@@ -39,7 +39,7 @@ def load_translator(run_dir: Path) -> Translator:
       run_dir: the run's directory; nothing else is read.
 
     Raises:
-      InputError: when it holds no finished translation run, or its tokenizer or description is damaged.
+      InputError: when it holds no finished translation run, or its tokenizer is damaged.
       RunError: when a checkpoint is damaged or belongs to another model.
 
     Example:
@@ -48,9 +48,6 @@ def load_translator(run_dir: Path) -> Translator:
       'A dog is sleeping.'
     """
     settings = _settings(run_dir)
-    described = {"architecture": settings.architecture, "model": settings.model}
-    if _present(run_dir, TRANSLATOR_FILE, TRANSLATION) != described:
-        raise InputError(f"{run_dir / TRANSLATOR_FILE}: describes another model than config.json; {RESTORE}")
     config = from_settings(ARCHITECTURES[settings.architecture], settings.model)
     tokenizer = _tokenizer(run_dir, settings.tokenizer)
     init = translation_model(config, tokenizer.vocabulary_size).init

@@ -1,10 +1,10 @@
 """A trained encoder-decoder with its subwords: sentences in, translations out, in the same order."""
 
 import math
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 
 from lstm_gru.config import require
 from lstm_gru.data.subwords import BOS, EOS, PAD, UNK, Tokenizer
+from lstm_gru.data.text import sentences_of
 from lstm_gru.data.token_batches import ordered_batches
 from lstm_gru.decoding import Hypotheses, beam_search, greedy
 from lstm_gru.errors import InputError
@@ -22,8 +23,8 @@ from lstm_gru.models.transformer import TransformerConfig, transformer
 
 ROWS = 64  # Sentences decoded at once, whatever their number, so that a sentence has the same translation among others.
 WIDTHS = (16, 32, 64)  # Of the sources; each is compiled once.
-LONGEST = 256  # Subwords; longer lines are translated in pieces.
-SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
+LONGEST = 256  # Subwords; longer sentences are translated in pieces.
+WIDEST = 100  # Beam; memory grows with it, and no published one is wider.
 
 ModelConfig = Seq2SeqConfig | TransformerConfig
 
@@ -39,9 +40,9 @@ class SearchConfig:
     """How translations are searched for."""
 
     beam: int = 5
-    """Live hypotheses of a sentence; 1 is greedy search."""
+    """Live hypotheses of a sentence, at most 100; 1 is greedy search."""
     length_penalty: float = 1.0
-    """Exponent α of the length penalty; 0 compares plain log-probabilities."""
+    """Exponent α of the length penalty; 0 compares plain log-probabilities. Greedy search does not depend on it."""
 
     def __post_init__(self) -> None:
         """Check every range.
@@ -49,7 +50,7 @@ class SearchConfig:
         Raises:
           InputError: naming the field, its value and the range.
         """
-        require(self, "beam", low=1)
+        require(self, "beam", low=1, high=WIDEST)
         require(self, "length_penalty", low=0)
 
 
@@ -58,7 +59,7 @@ class Translation(NamedTuple):
 
     Attributes:
       text: normalised, on one line.
-      score: log-probability divided by the length penalty, of greedy search not divided; -inf where there is none.
+      score: log-probability divided by the length penalty, the mean of its sentences; -inf where there is none.
     """
 
     text: str
@@ -85,13 +86,15 @@ class Translator:
     def translate(self, sentences: Sequence[str], search: SearchConfig, n_best: int = 1) -> list[list[Translation]]:
         """Return the ``n_best`` translations of each sentence, from the best score to the worst.
 
-        An empty sentence has one translation, the empty one. A line of more than 256 subwords is translated in pieces,
-        cut where a sentence ends if it has several, else between words.
+        What is empty has one translation, the empty one. Where there are several sentences in one, each is translated
+        by itself, see `lstm_gru.data.text.sentences_of`: models that learned from single ones end after the first. One
+        of more than 256 subwords is cut between words.
 
         Args:
           sentences: any text; it is normalised.
           search: the search.
-          n_best: N, at most the beam. There are always N; where fewer were found the others are empty.
+          n_best: N, at most the beam. There are always N; where fewer were found the others are empty. Two may have the
+            same text from different subwords.
 
         Raises:
           InputError: when N is not between 1 and the beam.
@@ -126,24 +129,21 @@ class Translator:
         names = [self.tokenizer.pieces(ids) for ids in (src, trg)]
         return np.asarray(weights[0, : len(trg) + 1, : len(src)]), names[0], [*names[1], "⏎"]
 
-    def _pieces(self, sentence: str) -> list[list[int]]:
-        """The sentence's subwords; in pieces of at most `LONGEST` where it has more; none where it is empty."""
-        ids = self.tokenizer.encode([sentence])[0]
-        if len(ids) <= LONGEST:
-            return [ids] if ids else []
-        pieces: list[list[int]] = [[]]
-        for part in self._uncut(sentence):
-            if len(pieces[-1]) + len(part) > LONGEST:
-                pieces.append([])
-            pieces[-1] += part
-        return [piece for piece in pieces if piece]
+    def _pieces(self, text: str) -> list[list[int]]:
+        """The subwords of each of its sentences, of long ones in pieces of at most `LONGEST`; none of an empty one."""
+        encoded = zip(sentences := sentences_of(text), self.tokenizer.encode(sentences), strict=True)
+        pieces = [[ids] if len(ids) <= LONGEST else self._cut(sentence) for sentence, ids in encoded]
+        return [piece for of_sentence in pieces for piece in of_sentence if piece]
 
-    def _uncut(self, text: str) -> Iterator[list[int]]:
-        """The subwords of each of its sentences; where these are too many, of each word, or as many as a piece has."""
-        for sentence in SENTENCE_END.split(text):
-            [ids] = self.tokenizer.encode([sentence])
-            for part in [ids] if len(ids) <= LONGEST else self.tokenizer.encode(sentence.split()):
-                yield from (part[start : start + LONGEST] for start in range(0, len(part), LONGEST))
+    def _cut(self, sentence: str) -> list[list[int]]:
+        """The subwords of as many of its words as a piece can have; of a word that has more, as many subwords."""
+        pieces: list[list[int]] = [[]]
+        for word in self.tokenizer.encode(sentence.split()):
+            for part in (word[start : start + LONGEST] for start in range(0, len(word), LONGEST)):
+                if len(pieces[-1]) + len(part) > LONGEST:
+                    pieces.append([])
+                pieces[-1] += part
+        return pieces
 
     def _search(self, sources: list[list[int]], search: SearchConfig, n_best: int) -> list[list[Translation]]:
         """The translations of sentences given by their subwords, in their order."""
@@ -177,10 +177,10 @@ def _searcher(model: Functional, search: SearchConfig, n_best: int) -> Callable[
         step = partial(model.apply, params, method="step")
         limits = jnp.where(src_lengths > 0, bound(src_lengths), 0)  # Rows that only fill the batch are done at once.
         options = {"bos": BOS, "eos": EOS, "max_length": max_length, "limits": limits, "forbidden": (PAD, UNK, BOS)}
+        options["length_penalty"] = search.length_penalty
         if search.beam == 1:
             return greedy(step, *start, **options)
-        options |= {"beam": search.beam, "n_best": n_best, "length_penalty": search.length_penalty}
-        return beam_search(step, *start, **options)
+        return beam_search(step, *start, **options, beam=search.beam, n_best=n_best)
 
     return run
 
@@ -193,7 +193,7 @@ def _alignment(model: Functional) -> Callable[..., jax.Array]:
 def _join(parts: list[list[Translation]]) -> list[Translation]:
     """The translations of a line from those of its pieces, the best ones with the best ones."""
     return [
-        Translation(" ".join(part.text for part in ranked if part.text), math.fsum(part.score for part in ranked))
+        Translation(" ".join(part.text for part in ranked if part.text), fmean(part.score for part in ranked))
         for ranked in zip(*parts, strict=True)
     ]
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lstm_gru.experiment import Experiment
+from lstm_gru.files import read_json
 from lstm_gru.records import Record
 from lstm_gru.reproduce import Run, execute_all, fold_directories, run_directory
-from lstm_gru.training.files import read_json
 from lstm_gru.training.manifest import manifest
 
 

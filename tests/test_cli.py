@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -135,6 +136,7 @@ def test_train_writes_a_run_and_refuses_another_configuration_in_it(tmp_path, ca
     assert config["train"]["seed"] == 3
     record = json.loads((run / "record.json").read_text())
     assert record["scores"]["rmse"] > 0
+    assert record["command"] == shlex.join(["lstm-gru", *argv])
     assert cli.main(argv) == 0  # Reads the finished run.
     assert json.loads((run / "record.json").read_text()) == record
     capsys.readouterr()
@@ -148,6 +150,16 @@ def test_train_writes_a_run_and_refuses_another_configuration_in_it(tmp_path, ca
     assert "(recorded in the run: 9.0000)" in capsys.readouterr().out
     message = refused([*argv, "--model.depth", "2"], capsys)
     assert "task.model.depth = 1 there, 2 asked" in message
+
+
+def test_evaluate_leaves_out_scores_that_are_of_published_results_only(tmp_path, capsys, monkeypatch):
+    record = {"experiment": "multi30k", "variant": "gru", "seed": 0, "scores": {"bleu": 20.0}}
+    again = {**record, "scores": {"bleu": 21.0}}
+    monkeypatch.setattr("lstm_gru.commands.evaluate.evaluate_run", lambda run: (record, again))
+    assert cli.main(["evaluate", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  BLEU                   21.0000  (recorded in the run: 20.0000)"
+    ]
 
 
 def test_evaluate_refuses_what_is_not_a_finished_run(tmp_path, capsys):

@@ -23,7 +23,7 @@ NOTHING = ((), -np.inf, -np.inf, False)
 BEAM = {"beam": 3, "length_penalty": 0.7}
 
 both_searches = pytest.mark.parametrize(
-    ("search", "options"), [(beam_search, BEAM), (greedy, {})], ids=["beam", "greedy"]
+    ("search", "options"), [(beam_search, BEAM), (greedy, {"length_penalty": 0.7})], ids=["beam", "greedy"]
 )
 
 
@@ -163,6 +163,13 @@ def test_greedy_takes_the_likeliest():
     got = searched(greedy, tables, LIMITS)
     assert_hypotheses(got, [[plain_greedy(table, limit)] for table, limit in zip(tables, LIMITS, strict=True)])
     assert 0 < got.finished.mean() < 1
+
+
+def test_the_length_penalty_changes_the_scores_of_greedy_alone():
+    tables = random_tables(seed=3)
+    plain, divided = searched(greedy, tables, LIMITS), searched(greedy, tables, LIMITS, length_penalty=0.7)
+    np.testing.assert_allclose(divided.scores, plain.log_probs / penalty(plain.lengths, 0.7), rtol=1e-6)
+    chex.assert_trees_all_equal(divided._replace(scores=plain.scores), plain)
 
 
 def test_a_beam_of_one_is_greedy_without_length_penalty():
@@ -398,6 +405,7 @@ def tried(search=beam_search, memory=None, carry=None, **options):
         (lambda: tried(n_best=0), "n_best = 0; expected a whole number of at least 1"),
         (lambda: tried(length_penalty=-0.1), "length_penalty = -0.1; expected a number of at least 0"),
         (lambda: tried(length_penalty=np.nan), "length_penalty = nan; expected a number"),
+        (lambda: tried(search=greedy, length_penalty=-1), "length_penalty = -1; expected a number of at least 0"),
         (lambda: tried(limits=np.ones(3, int)), r"limits has shape \(3,\) .*; expected integers \(2,\)"),
         (lambda: tried(limits=np.ones(2)), "limits has .* type float32; expected integers"),
         (lambda: tried(carry=np.zeros(3, int)), r"leading axes \[\(2,\), \(3,\)\]; expected one for all"),

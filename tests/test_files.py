@@ -2,7 +2,7 @@
 
 import json
 
-from lstm_gru.training.files import write_json
+from lstm_gru.files import write_json
 
 
 def test_a_list_of_numbers_is_one_line_and_nothing_else_changes(tmp_path):

@@ -11,6 +11,7 @@ PACKAGE = ROOT / "lstm_gru"
 # Each room and the rooms it may import from; its own files it may always import.
 BELOW = {
     "errors": set(),
+    "files": {"errors"},
     "config": {"errors"},
     "task": set(),
     "cells": set(),
@@ -34,7 +35,7 @@ BELOW = {
     "models": {"layers", "attention", "crf", "dropout", "graph", "cells", "config", "errors"},
     "sentence_tagger": {"models", "data"},
     "translator": {"models", "decoding", "data", "config", "errors"},
-    "training": {"config", "task", "errors"},
+    "training": {"files", "config", "task", "errors"},
     "tasks": {
         "translator",
         "sentence_tagger",
@@ -47,19 +48,31 @@ BELOW = {
         "metrics",
         "plots",
     }
-    | {"config", "task", "errors"},
-    "experiment": {"metrics", "task", "training", "errors"},
-    "records": {"experiment", "training"},
-    "reproduce": {"records", "experiment", "training", "task", "config", "errors"},
-    "tuning": {"reproduce", "records", "experiment", "training"},
-    "trained": {"tasks", "translator", "sentence_tagger", "models", "training", "data", "config", "errors"},
-    "forecast": {"tasks", "baselines", "models", "training", "data", "metrics", "plots", "config", "task", "errors"},
-    "report": {"records", "experiment", "training", "metrics", "errors"},
-    "commands": {"report", "forecast", "tuning", "reproduce", "records", "experiment", "trained", "translator"}
+    | {"files", "config", "task", "errors"},
+    "experiment": {"metrics", "task", "training", "files", "errors"},
+    "records": {"experiment", "training", "files"},
+    "reproduce": {"files", "records", "experiment", "training", "task", "config", "errors"},
+    "tuning": {"reproduce", "records", "experiment", "training", "files"},
+    "trained": {"files", "tasks", "translator", "sentence_tagger", "models", "training", "data", "config", "errors"},
+    "forecast": {
+        "files",
+        "tasks",
+        "baselines",
+        "models",
+        "training",
+        "data",
+        "metrics",
+        "plots",
+        "config",
+        "task",
+        "errors",
+    },
+    "report": {"records", "experiment", "training", "metrics", "files", "errors"},
+    "commands": {"files", "report", "forecast", "tuning", "reproduce", "records", "experiment", "trained", "translator"}
     | {"sentence_tagger", "models", "tasks", "training", "data", "config", "errors"},
     "cli": {"commands", "training", "errors"},
     "experiments": {"experiment", "graph", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
-    | {"training", "cli", "translator", "bleu", "retrieval", "errors"},
+    | {"training", "cli", "translator", "bleu", "retrieval", "files", "errors"},
 }
 ONLY_IN = {
     "flax": {"models"},

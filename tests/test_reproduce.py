@@ -12,9 +12,9 @@ from tiny import line, settings
 from lstm_gru import cli, experiment, records, reproduce
 from lstm_gru.config import TrainConfig
 from lstm_gru.experiment import Experiment, Measured
+from lstm_gru.files import read_json, write_json
 from lstm_gru.report import documents
 from lstm_gru.reproduce import Run
-from lstm_gru.training.files import read_json, write_json
 from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.tuning import choose_rates
 

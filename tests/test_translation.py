@@ -24,7 +24,6 @@ from lstm_gru.tasks.translation import (
     ALIGNMENT_FILE,
     ARCHITECTURES,
     TOKENIZER_FILE,
-    TRANSLATOR_FILE,
     RecurrentTranslation,
     TextConfig,
     TransformerTranslation,
@@ -115,8 +114,8 @@ def test_what_a_run_keeps_is_what_was_scored(trained):
 def test_what_a_run_keeps_is_enough_to_translate(trained):
     _, config, run, fitted = trained
     tokenizer = Tokenizer((run / TOKENIZER_FILE).read_bytes())
-    description = json.loads((run / TRANSLATOR_FILE).read_text())
-    model = from_settings(ARCHITECTURES[description["architecture"]], description["model"])
+    settings = json.loads((run / "config.json").read_text())["task"]
+    model = from_settings(ARCHITECTURES[settings["architecture"]], settings["model"])
     assert model == config.model
     pairs = read_pairs(pairs_path(run, "test"))
     found = Translator(model, fitted.params, tokenizer).translate([pair.src for pair in pairs], config.search)
@@ -275,7 +274,7 @@ def test_a_model_without_attention_has_no_picture(corpus, tmp_path, monkeypatch)
     monkeypatch.setattr(Translator, "translate", shouted([]))
     task = translation(replace(RECURRENT, data=corpus, model=replace(RECURRENT.model, attention="none")), {})
     task.finish(filled(jax.eval_shape(task.init, jax.random.key(0)), seed=0, scale=0.3), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"translations-test.jsonl", TOKENIZER_FILE, TRANSLATOR_FILE}
+    assert {path.name for path in tmp_path.iterdir()} == {"translations-test.jsonl", TOKENIZER_FILE}
 
 
 @pytest.mark.parametrize(("words", "chosen"), [([3, 30, 9, 10], 2), ([15, 14], 1), ([8, 15], 0)])

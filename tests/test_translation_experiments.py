@@ -130,4 +130,6 @@ def test_multi30k_scores_and_plots_from_records_alone(tmp_path, monkeypatch):
         records.append({"variant": variant, "seed": 0, "folds": dict(measured.folds), "curve": curve})
     captions = MULTI30K.plots({}, records, tmp_path)
     assert len(captions) == 3
+    assert len(MULTI30K.plots({}, [{**records[0], "variant": "lstm"}], tmp_path)) == 2  # Without a measured speed.
+    assert MULTI30K.plots({}, [], tmp_path) == {}
     assert all((tmp_path / name).stat().st_size > 10_000 for name in captions)

@@ -11,6 +11,7 @@ from tools import filled
 from lstm_gru import translator as module
 from lstm_gru.data.bitext import normalise
 from lstm_gru.data.subwords import BOS, EOS, PAD, UNK, train_bpe
+from lstm_gru.data.text import sentences_of
 from lstm_gru.errors import InputError
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
@@ -109,7 +110,8 @@ def test_a_beam_of_1_is_greedy_search_on_the_model_itself(recurrent):
                 break
         [[found]] = recurrent.translate([sentence], GREEDY)
         assert found.text == TOKENIZER.decode([[token for token in written if token != EOS]])[0]
-        np.testing.assert_allclose(found.score, log_prob, rtol=1e-4)
+        lp = ((5 + len(written)) / 6) ** GREEDY.length_penalty
+        np.testing.assert_allclose(found.score, log_prob / lp, rtol=1e-4)
 
 
 def test_what_is_no_text_is_never_written(recurrent):
@@ -124,7 +126,7 @@ def test_what_is_no_text_is_never_written(recurrent):
 @pytest.mark.parametrize(
     "text",
     [
-        "der Hund läuft! " * 3000,
+        "Der Hund läuft! " * 300,
         "der Hund " * 2000,  # Without an end of a sentence.
         "q" * 1500,  # Nor of a word.
         "der Hund. " * 40 + "x" * 700 + " der Hut? " + "ein Hut; " * 100,
@@ -137,13 +139,12 @@ def test_pieces_of_a_long_line_are_short_and_nothing_is_lost(recurrent, text):
     assert max(map(len, pieces)) <= LONGEST
     assert min(map(len, pieces)) > 0
     assert joined(pieces) == TOKENIZER.encode([text])[0]
-    assert len(pieces) < 2 + 2 * len(joined(pieces)) / LONGEST
+    assert len(pieces) < len(sentences_of(text)) + 1 + 2 * len(joined(pieces)) / LONGEST
 
 
 def test_pieces_end_where_sentences_do_else_where_words_do(recurrent):
-    ends = [TOKENIZER.decode([piece])[0][-1] for piece in recurrent._pieces("der Hund läuft! der Hut; " * 200)]
-    assert len(ends) > 2
-    assert set(ends) <= set("!;")
+    found = [TOKENIZER.decode([piece])[0] for piece in recurrent._pieces("Der Hund läuft! Der Hut; nicht. " * 3)]
+    assert found == ["Der Hund läuft!", "Der Hut; nicht."] * 3
     words = [word for piece in recurrent._pieces("xyzxyz " * 300) for word in TOKENIZER.decode([piece])[0].split()]
     assert set(words) == {"xyzxyz"}
     exactly = "q" * (LONGEST - 1)
@@ -152,15 +153,23 @@ def test_pieces_end_where_sentences_do_else_where_words_do(recurrent):
 
 
 def test_a_long_line_is_its_pieces_joined_and_keeps_its_place(recurrent, monkeypatch):
-    parts = ["der Hund.", "ein Hut!", "läuft."]
+    parts = ["qxqxq", "zyzyz", "wvwvw"]  # Words of one sentence.
     lengths = [len(ids) for ids in TOKENIZER.encode(parts)]
     assert max(lengths) < lengths[1] + min(lengths[0], lengths[2])  # No two fit into one piece.
     monkeypatch.setattr(module, "LONGEST", max(lengths))
     alone = [found[0] for found in recurrent.translate(parts, GREEDY)]
     before, line, after = recurrent.translate(["Hut", " ".join(parts), "der"], GREEDY)
     assert line[0].text == " ".join(found.text for found in alone if found.text)
-    np.testing.assert_allclose(line[0].score, sum(found.score for found in alone), rtol=1e-5)
+    np.testing.assert_allclose(line[0].score, np.mean([found.score for found in alone]), rtol=1e-5)
     assert_alike([before[0], after[0]], [found[0] for found in recurrent.translate(["Hut", "der"], GREEDY)])
+
+
+def test_the_sentences_of_a_line_are_translated_one_by_one(recurrent):
+    sentences = ["Der Hund läuft.", "Ein Hut!", "Nicht der Hund."]
+    alone = [found[0] for found in recurrent.translate(sentences, BEAM)]
+    [[line]] = recurrent.translate([" ".join(sentences)], BEAM)
+    assert line.text == " ".join(found.text for found in alone if found.text)
+    np.testing.assert_allclose(line.score, np.mean([found.score for found in alone]), rtol=1e-5)
 
 
 def test_a_line_of_thousands_of_words_is_translated(recurrent):
@@ -207,7 +216,8 @@ def test_alignments_need_attention():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"beam": 0}, "beam = 0; expected a number at least 1"),
+        ({"beam": 0}, "beam = 0; expected a number at least 1 and at most 100"),
+        ({"beam": 101}, "beam = 101; expected a number at least 1 and at most 100"),
         ({"length_penalty": -0.1}, "length_penalty = -0.1; expected a number at least 0"),
     ],
 )

@@ -1,5 +1,7 @@
 """The encoder-decoders: what every one of them promises, and the recurrent one against its equations in NumPy."""
 
+from dataclasses import replace
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -7,6 +9,8 @@ import numpy as np
 import pytest
 from tools import filled
 
+from lstm_gru import layers
+from lstm_gru.dropout import drop
 from lstm_gru.errors import InputError
 from lstm_gru.models.seq2seq import Seq2SeqConfig, seq2seq
 from lstm_gru.models.transformer import TransformerConfig, positions, transformer
@@ -211,3 +215,21 @@ def test_settings_that_do_not_go_together_are_refused(change, words):
         Seq2SeqConfig(**change)
     with pytest.raises(InputError, match=r"features = 20; expected a multiple of 2 · heads"):
         TransformerConfig(features=20, heads=8)
+
+
+@pytest.mark.parametrize("name", ["none", "multiplicative", "additive", "input feeding"])
+def test_dropout_is_between_the_layers_of_the_decoder_too(name, monkeypatch):
+    dropped = []
+
+    def spied(key, xs, rate):
+        dropped.append((key is not None, xs.shape[-1], rate))
+        return drop(key, xs, rate)
+
+    monkeypatch.setattr(layers, "drop", spied)
+    model = seq2seq(replace(RECURRENT[name], depth=2, dropout=0.25), V + 1)  # Another V: nothing is compiled of it yet.
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    for key in (jax.random.key(0), None):
+        dropped.clear()
+        jax.eval_shape(model.apply, params, *pairs(), key)
+        assert {(key is not None, RECURRENT[name].features, 0.25)} <= set(dropped)
+        assert len({noisy for noisy, *_ in dropped}) == 1

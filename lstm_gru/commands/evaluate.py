@@ -25,6 +25,8 @@ def evaluate(argv: list[str]) -> int:
     experiment = load_experiment(record["experiment"])
     print(f"{experiment.title} ({record['variant']}, seed {record['seed']})")
     for score, heading in experiment.scores.items():
-        value, before = again["scores"][score], record["scores"][score]
-        print(f"  {heading:<22} {value:.4f}" + ("" if value == before else f"  (recorded in the run: {before:.4f})"))
+        if score in record["scores"]:  # Some are of published results only.
+            value, before = again["scores"][score], record["scores"][score]
+            note = "" if value == before else f"  (recorded in the run: {before:.4f})"
+            print(f"  {heading:<22} {value:.4f}{note}")
     return 0

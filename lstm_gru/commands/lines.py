@@ -17,15 +17,30 @@ Arrivals = Queue[str | Exception | None]  # An exception or None is the end.
 
 
 def open_text(path: Path | None) -> BinaryIO:
-    """Return a file, or standard input when there is none, as bytes; `InputError` when it cannot be read."""
+    """Return a file, or standard input when there is none, as bytes.
+
+    Raises:
+      InputError: when it cannot be read, or when a file that can be read twice is not UTF-8.
+    """
     if path is None and sys.stdin is None:
         raise InputError("standard input: closed; expected a text there, or FILE")
     try:
         # Not through sys.stdin: at its end Python waits for its lock, which a thread that reads from it holds. A
         # descriptor of its own: a thread that outlives the command must not read what the old number stands for then.
-        return path.open("rb") if path else open(os.dup(sys.stdin.fileno()), "rb")
+        if path is None:
+            return open(os.dup(sys.stdin.fileno()), "rb")
+        if path.is_file():
+            _check(path)
+        return path.open("rb")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        raise InputError(f"{path or 'standard input'}: cannot be read ({error.strerror})") from error
+
+
+def _check(path: Path) -> None:
+    """Read a file through once, so that nothing is made of it when its end is not a text."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            _decode(line, f"{path}: line {number}")
 
 
 def read_batches(stream: BinaryIO, name: str) -> Iterator[list[str]]:

@@ -1,5 +1,6 @@
 """``lstm-gru train``."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, make_dataclass
 from pathlib import Path
@@ -53,7 +54,10 @@ def train(argv: list[str]) -> int:
         valid = ", ".join("--" + name.replace("_", "-") for name in names if name != "train.seed")
         raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
     directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
-    run = Run(experiment.name, variant, arguments.seed, directory, arguments.config, arguments.init_from)
+    command = shlex.join(["lstm-gru", "train", *argv])
+    run = Run(
+        experiment.name, variant, arguments.seed, directory, arguments.config, arguments.init_from, command=command
+    )
     record = execute(run)
     for score, heading in experiment.scores.items():
         if score in record["scores"]:  # Some are of published results only.

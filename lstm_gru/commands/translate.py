@@ -22,8 +22,8 @@ LARGEST_PICTURE = 60  # Subwords of either side that can still be read.
 class TranslateArguments:
     """Translate a UTF-8 text line by line with a finished run, from the run's directory alone.
 
-    Line n of the output is the translation of line n; an empty line stays empty. Lines from standard input are
-    answered as they come, many at once where many are there.
+    Line n of the output is the translation of line n; an empty line stays empty, and the sentences of a line are
+    translated one by one. Lines from standard input are answered as they come, many at once where many are there.
     """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
@@ -33,11 +33,13 @@ class TranslateArguments:
     beam: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Hypotheses that the search keeps alive, 1 is greedy; as the run was tested when not given."""
     length_penalty: Annotated[float | None, tyro.conf.arg(metavar="X")] = None
-    """Exponent of the length penalty, 0 prefers short translations; as the run was tested when not given."""
+    """Exponent of the length penalty, 0 prefers short translations; as the run was tested when not given. What greedy
+    search finds does not depend on it."""
     n_best: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Print the N best of each line, N at most the beam, on N lines 'number TAB translation' with the line's number."""
     scores: bool = False
-    """Print 'score TAB' before each translation: its log-probability divided by the length penalty."""
+    """Print 'score TAB' before each translation: its log-probability divided by the length penalty, in a line of
+    several sentences the mean of theirs."""
     attention: Annotated[Path | None, tyro.conf.arg(metavar="OUT.png")] = None
     """Draw what each subword was translated from: line 1 in OUT.png, line 2 in OUT-2.png and so on."""
 
@@ -104,9 +106,10 @@ def _draw(
 ) -> None:
     """Draw the attention of each line's best translation, where there is something to draw that can be read."""
     for number, (line, (best, *_)) in enumerate(zip(lines, found, strict=True), first):
-        subwords = max(map(len, translator.tokenizer.encode([line, best.text])))
-        if subwords > LARGEST_PICTURE:
-            print(f"line {number}: {subwords} subwords; no picture of more than {LARGEST_PICTURE}", file=sys.stderr)
-        elif line.strip():
+        src, trg = map(len, translator.tokenizer.encode([line, best.text]))
+        if not src or max(src, trg) > LARGEST_PICTURE:
+            reason = f"{max(src, trg)} subwords are more than {LARGEST_PICTURE}" if src else "empty"
+            print(f"line {number}: no picture, {reason}", file=sys.stderr)
+        else:
             picture = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
             draw_attention(picture, translator, line, best.text)

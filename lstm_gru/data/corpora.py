@@ -131,19 +131,23 @@ def _from_files(config: CorpusConfig) -> Corpus:
     settings = {"corpus": "files", **{split: bitext.source for split, bitext in splits.items() if bitext}}
     if missing := [split for split, bitext in splits.items() if bitext is None]:
         settings["held_out"] = config.held_out
-        splits |= hold_out(splits["train"], missing, config.held_out)
+        try:
+            splits |= hold_out(splits["train"], missing, config.held_out)
+        except InputError as error:
+            raise InputError(f"{config.tsv or f'{config.src}, {config.trg}'}: {error}") from error
     return Corpus(splits, {}, settings)
 
 
 def hold_out(bitext: Bitext, names: Sequence[str], pairs: int) -> dict[str, Bitext]:
     """Return pairs taken out of a bitext, by name, and the others as ``train``; always the same ones.
 
-    All pairs of a source sentence go into one split, so that no split has a source sentence of another.
+    All pairs of a source sentence go into one split, so that no split has a source sentence of another; they stay in
+    training where a split has no room for all of them.
 
     Args:
       bitext: all pairs.
       names: of the splits wanted.
-      pairs: the size of each, or a little more; at most a tenth of all.
+      pairs: the size of each, at most a tenth of all; or less, where source sentences have several pairs.
 
     Raises:
       InputError: when there are fewer than 10 pairs, or too few different source sentences for a split each.
@@ -157,13 +161,15 @@ def hold_out(bitext: Bitext, names: Sequence[str], pairs: int) -> dict[str, Bite
     lines: dict[str, list[int]] = {}
     for line, sentence in enumerate(bitext.src):
         lines.setdefault(sentence, []).append(line)
-    order = iter(np.random.default_rng(0).permutation(len(lines)))
     groups, taken = list(lines.values()), {}
+    groups = [groups[k] for k in np.random.default_rng(0).permutation(len(groups))]
     for name in names:
-        taken[name] = []
-        while size and len(taken[name]) < size and (group := next(order, None)) is not None:
-            taken[name] += groups[group]
-    taken["train"] = [line for group in order for line in groups[group]]
+        taken[name], left = [], []
+        for group in groups:
+            fits = len(taken[name]) + len(group) <= size
+            (taken[name].extend if fits else left.append)(group)
+        groups = left
+    taken["train"] = [line for group in groups for line in group]
     if not all(taken.values()):
         raise InputError(
             f"{len(bitext)} pairs with {len(lines)} different source sentences are too few to hold "

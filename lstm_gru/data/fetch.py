@@ -135,7 +135,7 @@ def _data_folder(file: PublicFile, data_dir: str | Path | None) -> Path | None:
         return None
     folder = Path(given).expanduser()
     if not folder.is_dir():
-        origin = "--data-dir" if data_dir else VARIABLE
+        origin = "data_dir" if data_dir else VARIABLE
         raise InputError(f"{file.name}: {origin} = {folder} is not a folder; expected one that holds {file.name}")
     return folder
 
@@ -162,7 +162,7 @@ def _verify(file: PublicFile, content: bytes, what: str, remedy: str) -> None:
 
 def _download(file: PublicFile, places: list[Path]) -> bytes:
     missing = f"{file.name}: there is no {' nor '.join(str(path) for path in places)}, and"
-    remedy = f"into a folder as {file.name} and name the folder by --data-dir or {VARIABLE}"
+    remedy = f"into a folder as {file.name} and name the folder by {VARIABLE}"
     if file.url is None:
         raise InputError(f"{missing} it cannot be downloaded without you; get it from {file.by_hand}, put it {remedy}")
     try:

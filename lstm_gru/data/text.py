@@ -1,11 +1,16 @@
-"""Lines of text files, with errors that say where."""
+"""Lines of text files, with errors that say where, and the sentences of a line."""
 
 import gzip
 import hashlib
+import re
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 from lstm_gru.errors import InputError
+
+OPENED, CLOSED = "\"'„“‚‘»«([", "\"'“”‘’»«)]"
+ABBREVIATION = re.compile(r"\d{1,3}\.|\w\.|(\w+\.){2,}|([A-Z]?[b-df-hj-np-tv-xz]+|Prof|ca)\.")  # 3. K. z.B. Dr.
 
 
 def read_lines(path: Path, expected: str = "one sentence a line") -> tuple[list[str], dict[str, str]]:
@@ -33,6 +38,30 @@ def read_lines(path: Path, expected: str = "one sentence a line") -> tuple[list[
         raise InputError(f"{path}: empty; expected {expected}")
     lines = text.removesuffix("\n").split("\n")
     return lines, {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def sentences_of(text: str) -> list[str]:
+    """Return the sentences of a text, with single spaces between words.
+
+    A sentence ends at a full stop, a question or an exclamation mark, where a capital letter follows; not after a
+    number, an initial or a word without a vowel, which is an abbreviation. Where there are no capital letters, all is
+    one sentence.
+
+    Args:
+      text: any.
+
+    Example:
+      >>> sentences_of("Er kam am 3. Mai zu Dr. Müller.  Es war z.B. kalt! „Oh.“ Ja")
+      ['Er kam am 3. Mai zu Dr. Müller.', 'Es war z.B. kalt!', '„Oh.“', 'Ja']
+    """
+    words = text.split()
+    ends = [number for number, two in enumerate(pairwise(words), 1) if _between_sentences(*two)]
+    return [" ".join(words[start:end]) for start, end in pairwise([0, *ends, len(words)])]
+
+
+def _between_sentences(word: str, following: str) -> bool:
+    word, following = word.rstrip(CLOSED), following.lstrip(OPENED)
+    return word.endswith((".", "!", "?", "…")) and following[:1].isupper() and not ABBREVIATION.fullmatch(word)
 
 
 def _unpack(path: Path, content: bytes) -> bytes:

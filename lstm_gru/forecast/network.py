@@ -10,11 +10,11 @@ from lstm_gru.config import from_settings
 from lstm_gru.data.series import Series
 from lstm_gru.data.windows import Scale, WindowConfig, Windows
 from lstm_gru.errors import InputError
+from lstm_gru.files import read_json
 from lstm_gru.metrics import widen
 from lstm_gru.models.forecaster import ForecasterConfig, forecaster
 from lstm_gru.task import Params
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, read_forecasts, rolled, widths_of
-from lstm_gru.training.files import read_json
 from lstm_gru.training.loop import fitted
 
 

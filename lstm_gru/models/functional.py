@@ -90,9 +90,9 @@ class Recurrent(Weights):
         """Apply the layer; arguments and result are those of ``Layer.apply``."""
         return self.layer.apply(self.params, xs, lengths, carry, key, record)
 
-    def step(self, carry: Any, x: Array) -> tuple[Any, Array]:
-        """Advance one time step, where the layer can: ``x [B, F]``, result ``(carry, output)``."""
-        return self.layer.step(self.params, carry, x)
+    def step(self, carry: Any, x: Array, key: Any = None) -> tuple[Any, Array]:
+        """Advance one time step, where the layer can; arguments and result are those of ``Layer.step``."""
+        return self.layer.step(self.params, carry, x, key)
 
     def initial_carry(self, batch_size: int) -> Any:
         """Return the carry to start from."""

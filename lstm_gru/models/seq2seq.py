@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from lstm_gru.attention import Memory, additive, multiplicative
-from lstm_gru.cells import CELLS, Cell
+from lstm_gru.cells import CELLS, Cell, GatedCell
 from lstm_gru.config import require, require_choice
 from lstm_gru.dropout import drop, split, variational
 from lstm_gru.errors import InputError
@@ -61,6 +61,11 @@ class Seq2SeqConfig:
             require(self, name, low=0, below=1)
         if self.input_feeding and self.attention != "multiplicative":
             raise InputError(f"Seq2SeqConfig: input_feeding with attention = {self.attention!r}; needs multiplicative")
+        if self.state_dropout and not isinstance(CELLS[self.cell](1), GatedCell):
+            raise InputError(
+                f"Seq2SeqConfig: state_dropout = {self.state_dropout} with cell = {self.cell!r}; expected 0, or one of "
+                f"{', '.join(name for name, make in CELLS.items() if isinstance(make(1), GatedCell))}"
+            )
         if self.state_dropout and self.attends_inside:
             raise InputError(
                 f"Seq2SeqConfig: state_dropout = {self.state_dropout} with attention inside the recurrence; expected 0"
@@ -192,22 +197,26 @@ class Seq2Seq(nnx.Module):
         embed_key, layer_key, out_key = split(key, 3)
         embedded = drop(embed_key, self.embedding(trg_in), self.config.dropout)
         if self.config.attends_inside:
-            attended, weights = self._decode_by_steps(memory, start, embedded)
+            attended, weights = self._decode_by_steps(memory, start, embedded, layer_key)
         else:
             states = self.decoder(embedded, trg_lengths, start.layers, layer_key).outputs
             attended, weights = self._attend(memory, states, states)
         return drop(out_key, attended, self.config.dropout), weights
 
-    def _decode_by_steps(self, memory, start, embedded) -> tuple[Array, Array]:
-        def advance(carry: Decoding, x: Array) -> tuple[Decoding, tuple[Array, Array]]:
-            carry, attended, weights = self._advance(memory, carry, x[:, None])
+    def _decode_by_steps(self, memory, start, embedded, key) -> tuple[Array, Array]:
+        def advance(carry: Decoding, now: tuple[Array, Array | None]) -> tuple[Decoding, tuple[Array, Array]]:
+            x, layer_key = now
+            carry, attended, weights = self._advance(memory, carry, x[:, None], layer_key)
             return carry, (attended[:, 0], weights[:, 0])
 
         one_each = jax.tree.map(lambda leaf: leaf[:, None], start)
-        _, steps = jax.lax.scan(advance, one_each, embedded.swapaxes(0, 1))
+        keys = None if key is None else jax.random.split(key, embedded.shape[1])
+        _, steps = jax.lax.scan(advance, one_each, (embedded.swapaxes(0, 1), keys))
         return tuple(leaf.swapaxes(0, 1) for leaf in steps)
 
-    def _advance(self, memory, carry: Decoding, embedded: Array) -> tuple[Decoding, Array, Array | None]:
+    def _advance(
+        self, memory, carry: Decoding, embedded: Array, key: Array | None = None
+    ) -> tuple[Decoding, Array, Array | None]:
         """One step of ``[B, K, E]`` embedded tokens; carry, attended state ``[B, K, E]`` and weights."""
         rows = embedded.shape[:2]
         layers = jax.tree.map(lambda leaf: leaf.reshape(-1, leaf.shape[-1]), carry.layers)
@@ -217,7 +226,7 @@ class Seq2Seq(nnx.Module):
             embedded = jnp.concatenate([embedded, self.attention(memory, query).context], axis=-1)
         if self.config.input_feeding:
             embedded = jnp.concatenate([embedded, carry.fed], axis=-1)
-        layers, state = self.decoder.step(layers, embedded.reshape(-1, embedded.shape[-1]))
+        layers, state = self.decoder.step(layers, embedded.reshape(-1, embedded.shape[-1]), key)
         layers = jax.tree.map(lambda leaf: leaf.reshape(*rows, -1), layers)
         state = state.reshape(*rows, -1)
         attended, weights = self._attend(memory, state if query is None else query, state)

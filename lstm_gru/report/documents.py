@@ -11,9 +11,9 @@ from typing import Any
 
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, experiments_directory, load_experiment
+from lstm_gru.files import read_json, write_text
 from lstm_gru.records import plots_directory, recorded, recorded_rates
 from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, versus
-from lstm_gru.training.files import read_json, write_text
 
 BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 

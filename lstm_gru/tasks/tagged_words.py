@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_gru.data.tagged import Tagged
 from lstm_gru.data.vocabulary import Vocabulary
+from lstm_gru.files import write_text
 
 
 class TaggedWord(NamedTuple):
@@ -63,7 +64,7 @@ def words_path(run_dir: Path, split: str) -> Path:
 def write_words(path: Path, sentences: Sentences) -> None:
     """Write tagged sentences; ``known`` is 1 or 0."""
     blocks = ("".join(f"{w.word}\t{w.tag}\t{w.found}\t{w.known:d}\n" for w in words) for words in sentences)
-    path.write_bytes("\n".join(blocks).encode())  # Bytes: a carriage return within a word stays what it is.
+    write_text(path, "\n".join(blocks))
 
 
 def read_words(path: Path) -> list[list[TaggedWord]]:

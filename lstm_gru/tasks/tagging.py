@@ -18,6 +18,7 @@ import tyro
 from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.sentences import SentenceBatches
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
+from lstm_gru.files import write_text
 from lstm_gru.models.tagger import TaggerConfig, tagger
 from lstm_gru.sentence_tagger import SentenceTagger
 from lstm_gru.task import Batch, Params, Split, Task
@@ -73,8 +74,7 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
         return accuracies(tagged(params, split)) if split in corpus.splits else {}
 
     def finish(params: Params, run_dir: Path) -> None:
-        text = json.dumps(asdict(vocabulary), ensure_ascii=False)
-        (run_dir / VOCABULARY_FILE).write_text(text + "\n", encoding="utf-8")
+        write_text(run_dir / VOCABULARY_FILE, json.dumps(asdict(vocabulary), ensure_ascii=False) + "\n")
         if "test" in corpus.splits:
             write_words(words_path(run_dir, "test"), tagged(params, "test"))
 

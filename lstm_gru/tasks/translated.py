@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_gru.bleu import bleu, chrf
+from lstm_gru.files import write_text
 
 
 class TranslatedPair(NamedTuple):
@@ -66,7 +67,7 @@ def pairs_path(run_dir: Path, split: str) -> Path:
 def write_pairs(path: Path, pairs: Sequence[TranslatedPair]) -> None:
     """Write translated pairs."""
     lines = (json.dumps(pair._asdict(), ensure_ascii=False) for pair in pairs)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def read_pairs(path: Path) -> list[TranslatedPair]:

@@ -4,7 +4,6 @@ The subwords are learned from the training pairs. The checkpoint is chosen by BL
 validation pairs; the test pairs are translated by beam search and greedily, once, at the end.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -21,6 +20,7 @@ from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.corpora import Corpus, CorpusConfig, load_corpus
 from lstm_gru.data.subwords import Tokenizer, train_bpe
 from lstm_gru.data.token_batches import TokenBatches, choose_boundaries, pair_batches
+from lstm_gru.files import write_bytes
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
@@ -30,7 +30,6 @@ from lstm_gru.tasks.translated import TranslatedPair, pairs_path, perplexity, sc
 from lstm_gru.translator import ROWS, WIDTHS, ModelConfig, SearchConfig, Translation, Translator, translation_model
 
 TOKENIZER_FILE = "tokenizer.model"
-TRANSLATOR_FILE = "translator.json"
 ALIGNMENT_FILE = "alignment.png"
 GREEDY = SearchConfig(beam=1)
 ALIGNED_WORDS = (9, 14)  # Length of the sentence whose alignment is drawn: telling, and small enough to read.
@@ -172,7 +171,7 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
     def finish(params: Params, run_dir: Path) -> None:
         for split, rows in translated(params).items():
             write_pairs(pairs_path(run_dir, split), rows)
-        save_translator(run_dir, config.model, tokenizer)
+        write_bytes(run_dir / TOKENIZER_FILE, tokenizer.model)
         translator = Translator(config.model, params, tokenizer)
         if translator.attends:
             draw_alignment(run_dir / ALIGNMENT_FILE, translator, translated(params)["test"])
@@ -197,17 +196,11 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
     )
 
 
-def save_translator(run_dir: Path, config: ModelConfig, tokenizer: Tokenizer) -> None:
-    """Write into a run's directory what translates with its parameters."""
-    (run_dir / TOKENIZER_FILE).write_bytes(tokenizer.model)
-    description = {"architecture": _architecture(config), "model": asdict(config)}
-    (run_dir / TRANSLATOR_FILE).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-
-
 def draw_alignment(path: Path, translator: Translator, pairs: Sequence[TranslatedPair]) -> None:
     """Draw the attention of the first translation that is long enough to tell something and short enough to read."""
     low, high = ALIGNED_WORDS
-    pair = next((pair for pair in pairs if low <= len(pair.src.split()) <= high), pairs[0])
+    words = [len(pair.src.split()) for pair in pairs]
+    pair = pairs[int(np.argmin([max(low - count, count - high, 0) for count in words]))]  # Or of the nearest one.
     draw_attention(path, translator, pair.src, pair.beam)
 
 

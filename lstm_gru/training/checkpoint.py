@@ -27,8 +27,8 @@ import numpy as np
 from orbax.checkpoint import v1 as orbax
 
 from lstm_gru.errors import InputError, RunError
+from lstm_gru.files import file_sha256, read_json, write_json
 from lstm_gru.training.arrays import Arrays, combined, describe, digests, flatten, names
-from lstm_gru.training.files import file_sha256, read_json, write_json
 
 KEEP_LATEST = 3
 DIGESTS = "sha256.json"

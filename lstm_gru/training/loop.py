@@ -20,9 +20,9 @@ import optax
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError, RunError, Stopped
+from lstm_gru.files import finite_or_none, read_json
 from lstm_gru.task import Params, Task
 from lstm_gru.training.checkpoint import ADVICE, Checkpoints
-from lstm_gru.training.files import finite_or_none, read_json
 from lstm_gru.training.optimizer import make_optimizer
 from lstm_gru.training.progress import RunProgress
 from lstm_gru.training.run_directory import RunDirectory
@@ -123,6 +123,8 @@ def fitted(run_dir: Path, like: Params) -> Fitted:
       RunError: when a checkpoint is damaged or belongs to another model.
     """
     scores = read_json(run_dir / "scores.json")
+    if not isinstance(scores, dict) or not isinstance(scores.get("chosen_steps"), list):
+        raise RunError(f"{run_dir / 'scores.json'}: names no chosen_steps; restore the file from a copy of the run")
     return Fitted(_mean_params(run_dir, scores["chosen_steps"], like), scores)
 
 

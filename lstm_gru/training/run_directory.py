@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from lstm_gru.config import flatten
 from lstm_gru.errors import InputError, RunError
-from lstm_gru.training.files import finite_or_none, read_json, write_json, write_text
+from lstm_gru.files import finite_or_none, read_json, write_json, write_text
 from lstm_gru.training.manifest import differences, manifest
 
 
