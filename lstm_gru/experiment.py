@@ -74,6 +74,8 @@ class Experiment:
         it is left out then.
       decimals: of the scores in tables.
       trial: ``(config) -> config`` that the learning-rate grid trains, shorter where a whole run takes long.
+      close: rates that come within so much of the best one's validation score in trials are compared again in whole
+        runs, since the best rate of a short run tends to be too high for a long one.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Experiment:
     seeds: Mapping[str, int] = field(default_factory=dict)
     decimals: int = 3
     trial: Callable[[Any], Any] = lambda config: config
+    close: float = 0.0
 
     def seeds_of(self, variant: str) -> int:
         """Return how many seeds of a variant `lstm-gru reproduce` trains unless asked for others."""

@@ -1,7 +1,8 @@
 """Recorded results: the JSON files that every table is made from, in the checkout's ``experiments/results``.
 
 One for each (experiment, variant, seed), one for each trivial baseline and each peer, one for each variant's
-learning-rate grid. A record is written once and never replaced.
+learning-rate grid and another one where its best rates were compared again in whole runs. A record is written once and
+never replaced.
 """
 
 from collections.abc import Mapping
@@ -31,8 +32,9 @@ def recorded(experiment: str) -> list[Record]:
 
 
 def recorded_rates(experiment: str) -> list[Record]:
-    """Return the recorded learning-rate grids of an experiment's variants, in the order of their file names."""
-    return [record for record in _all_recorded(experiment) if "rates" in record]
+    """Return the recorded learning-rate grids of an experiment's variants, those of whole runs last."""
+    grids = [record for record in _all_recorded(experiment) if "rates" in record]
+    return sorted(grids, key=lambda record: record.get("whole", False))
 
 
 def _all_recorded(experiment: str) -> list[Record]:
@@ -45,10 +47,16 @@ def best_rate(record: Mapping[str, Any]) -> str:
     return best(record["rates"], key=record["rates"].get)
 
 
+def close_rates(record: Mapping[str, Any], margin: float) -> list[str]:
+    """Return the learning rates of a recorded grid that come within a margin of the best, itself included."""
+    best = record["rates"][best_rate(record)]
+    return [rate for rate, value in record["rates"].items() if abs(value - best) <= margin]
+
+
 def record_path(record: Mapping[str, Any]) -> Path:
     """Return the file that a record belongs into."""
     if "rates" in record:
-        name = f"rates-{record['variant']}"
+        name = f"rates{'_of_whole_runs' if record.get('whole') else ''}-{record['variant']}"
     elif "variant" in record:
         name = f"{record['variant']}-seed-{record['seed']}"
     else:

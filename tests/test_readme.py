@@ -15,7 +15,7 @@ from lstm_gru import cli
 from lstm_gru.config import flatten
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiment_names, load_experiment
-from lstm_gru.records import best_rate, record_path, recorded, recorded_rates, results_directory
+from lstm_gru.records import best_rate, close_rates, record_path, recorded, recorded_rates, results_directory
 from lstm_gru.report.documents import (
     BLOCK,
     faults,
@@ -74,8 +74,19 @@ def test_every_record_is_complete_and_in_its_place(path):
 @of_every_experiment
 def test_every_variant_has_the_learning_rate_that_was_best_on_validation(name):
     experiment = load_experiment(name)
+    grids = {record["variant"]: record for record in recorded_rates(name)}  # Those of whole runs come last.
+    for variant, record in grids.items():
+        assert experiment.config(variant).train.learning_rate == float(best_rate(record))
+
+
+@of_every_experiment
+def test_rates_that_are_close_in_short_runs_are_compared_in_whole_ones(name):
+    experiment = load_experiment(name)
+    whole = {record["variant"]: set(record["rates"]) for record in recorded_rates(name) if record.get("whole")}
     for record in recorded_rates(name):
-        assert experiment.config(record["variant"]).train.learning_rate == float(best_rate(record))
+        config, close = experiment.config(record["variant"]), set(close_rates(record, experiment.close))
+        if not record.get("whole") and len(close) > 1 and experiment.trial(config) != config:
+            assert whole.get(record["variant"]) == close
 
 
 @of_every_experiment

@@ -88,6 +88,25 @@ def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines,
     assert record["selected_by"] == {"metric": "valid_rmse", "direction": "min"}
 
 
+def test_close_rates_of_short_runs_are_compared_again_in_whole_runs(lines, tmp_path, monkeypatch):
+    shorter = replace(lines, trial=lambda config: replace(config, train=replace(config.train, steps=1)), close=1e9)
+    short, whole = choose_rates(shorter.only(["long"]), tmp_path, 1)
+    runs = {name: read_json(tmp_path / f"lines/long/{name}/record.json") for name in ("seed-0", "whole-0.1")}
+    assert [runs[name]["config"]["train"]["steps"] for name in runs] == [3, 3]
+    assert (
+        short["rates"]
+        != whole["rates"]
+        == {"0.05": runs["seed-0"]["selected_by"], "0.1": runs["whole-0.1"]["selected_by"]}
+    )
+    assert [records.record_path(record).stem for record in (short, whole)] == [
+        "lines-rates-long",
+        "lines-rates_of_whole_runs-long",
+    ]
+    [again] = choose_rates(shorter.only(["long"]), tmp_path, 1, {"long": short})  # A grid that is known is not trained.
+    assert again["whole"]
+    assert list(choose_rates(replace(shorter, close=0.0).only(["long"]), tmp_path, 1, {"long": short})) == []
+
+
 def test_compiled_functions_are_let_go_after_a_run_that_leaves_many(lines, tmp_path, monkeypatch):
     compiled = jax.jit(lambda x: x + 1)
     for most, kept in ((10**9, 1), (1, 0)):

@@ -9,14 +9,17 @@ import tyro
 from lstm_gru.commands.terminal import RUNS, Variants, jobs_or_default, show
 from lstm_gru.config import require
 from lstm_gru.experiment import load_experiment
-from lstm_gru.records import is_kept, keep, recorded_rates
+from lstm_gru.records import keep, recorded_rates
 from lstm_gru.report.tables import rates_table
 from lstm_gru.tuning import choose_rates
 
 
 @dataclass(frozen=True)
 class TuneArguments:
-    """Train variants at every learning rate of the experiment's grid with seed 0, and compare on validation."""
+    """Train variants at every learning rate of the experiment's grid with seed 0, and compare on validation.
+
+    Where the grid's runs are shorter than whole ones, rates that come close to the best are compared again in these.
+    """
 
     experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
     """One of `lstm-gru list`."""
@@ -27,7 +30,7 @@ class TuneArguments:
     record: bool = False
     """Also write one JSON a variant under experiments/results, unless there is one already."""
     unrecorded: bool = False
-    """Leave out the variants whose grid has a record already."""
+    """Leave out the grids that have a record already."""
     runs: Path = RUNS
     """Directory of all runs."""
 
@@ -41,16 +44,15 @@ def tune(argv: list[str]) -> int:
     """Train variants at every learning rate of the experiment's grid with seed 0; compare on validation."""
     arguments = tyro.cli(TuneArguments, args=argv, prog="lstm-gru tune")
     experiment = load_experiment(arguments.experiment)
-    asked = experiment.only(arguments.variants).variants
-    if arguments.unrecorded:
-        asked = [v for v in asked if not is_kept({"experiment": experiment.name, "variant": v, "rates": {}})]
-    records = []
-    if asked:
-        for record in choose_rates(experiment.only(asked), arguments.runs, jobs_or_default(arguments.jobs)):
-            records.append(record)
-            if arguments.record:
-                keep(record)
-    else:
+    known = recorded_rates(experiment.name) if arguments.unrecorded else []
+    done = {record["variant"] for record in known if record.get("whole")}
+    asked = [variant for variant in experiment.only(arguments.variants).variants if variant not in done]
+    grids, records, jobs = {record["variant"]: record for record in known}, [], jobs_or_default(arguments.jobs)
+    for record in choose_rates(experiment.only(asked), arguments.runs, jobs, grids) if asked else ():
+        records.append(record)
+        if arguments.record:
+            keep(record)
+    if not records:
         print(f"{experiment.name}: nothing left to train, every grid has a record")
     title = f"{experiment.title}: learning rates on validation"
     if table := rates_table(experiment, recorded_rates(experiment.name)):

@@ -124,21 +124,21 @@ def versus(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Tabl
 
 
 def rates_table(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
-    """Return the learning-rate grids: the validation score by variant and rate, the best of each variant in bold.
+    """Return the learning-rate grids: the validation score by variant and rate, the best of each grid in bold.
 
     Returns:
       None without a record.
     """
-    grids = {record["variant"]: record for record in records}
+    order = list(experiment.variants)
+    grids = sorted(records, key=lambda record: (record.get("whole", False), order.index(record["variant"])))
     if not grids:
         return None
-    rates = sorted({rate for record in grids.values() for rate in record["rates"]}, key=float)
+    rates = sorted({rate for record in grids for rate in record["rates"]}, key=float)
     rows = [
-        (experiment.label(variant), *_rate_cells(grids[variant], rates))
-        for variant in experiment.variants
-        if variant in grids
+        (experiment.label(record["variant"]) + ", whole runs" * record.get("whole", False), *_rate_cells(record, rates))
+        for record in grids
     ]
-    metric = next(iter(grids.values()))["selected_by"]["metric"]
+    metric = grids[0]["selected_by"]["metric"]
     return Table((f"{metric} at learning rate", *rates), tuple(rows))
 
 
