@@ -244,8 +244,8 @@ EXPERIMENT = Experiment(
         "of 2016; beam search of 5 with a length penalty of 1, or greedy search. Perplexity is of a subword, the same "
         "4,000 for all.",
         "All models have the same pairs, subwords, batches in the same order and number of updates, and as many "
-        "parameters within 3 %. Each learning rate is the best of three on validation, in runs a quarter as long; rates "
-        "within one BLEU of the best are compared again in whole runs.",
+        "parameters within 3 %. Each learning rate is the best of three on validation, in runs a quarter as long; "
+        "rates within one BLEU of the best are compared again in whole runs.",
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
 )
