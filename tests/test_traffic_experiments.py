@@ -10,6 +10,7 @@ import pytest
 
 from lstm_gru.data.fetch import fetch
 from lstm_gru.experiment import load_experiment
+from lstm_gru.graph import Graph
 from lstm_gru.models.forecaster import forecaster
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, Forecasts, widths_of, write_forecasts
 from lstm_gru.training.loop import fit
@@ -104,9 +105,11 @@ def test_variants_differ_in_model_and_learning_rate_only(experiment):
     assert {*experiment.headline, *next(iter(experiment.published.values()), {})} <= set(experiment.scores)
 
 
-def test_the_models_of_the_website_have_as_many_parameters():
-    counts = np.array([parameters(config) for config in VISITORS.variants.values()])
-    assert counts.max() < 1.04 * counts.min()
+@pytest.mark.parametrize("experiment", [VISITORS, ROADS], ids=lambda experiment: experiment.name)
+def test_the_models_of_a_table_have_as_many_parameters(experiment):
+    graph = Graph(np.eye(2))
+    counts = [parameters(c, graph if c.model.hops else None) for c in experiment.variants.values()]
+    assert max(counts) < 1.04 * min(counts)
 
 
 def test_the_website_is_tested_on_its_last_434_days_at_every_horizon():
