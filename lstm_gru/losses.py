@@ -60,3 +60,18 @@ def cross_entropy(
     if smoothing:
         loss -= smoothing * logits.mean(axis=-1)
     return jnp.sum(weight * loss), jnp.sum(weight)
+
+
+def bernoulli(logits: jax.Array, target: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the weighted sum of the negative log-likelihood in nats of independent yes-or-no values, and of weights.
+
+    Equation: ``Σ_k log(1 + exp(s_k)) - y_k s_k`` for the last axis k, with ``p_k = σ(s_k)``.
+
+    Args:
+      logits: s, ``[..., K]``; anything where the weight is 0.
+      target: y, bool ``[..., K]``.
+      weight: ``[...]``, 0 where nothing is predicted.
+    """
+    logits = jnp.where(weight[..., None] > 0, logits, 0)  # A gradient of 0 times infinity would not be 0.
+    nats = jnp.sum(jax.nn.softplus(logits) - jnp.where(target, logits, 0), axis=-1)
+    return jnp.sum(weight * nats), jnp.sum(weight)

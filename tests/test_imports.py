@@ -28,7 +28,7 @@ BELOW = {
     "crf": set(),
     "metrics": set(),
     "plots": set(),
-    "data": {"config", "errors"},
+    "data": {"files", "config", "errors"},
     "baselines": {"data"},
     "retrieval": {"data"},
     "bleu": set(),

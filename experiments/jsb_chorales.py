@@ -1,0 +1,131 @@
+"""Polyphonic music: the chorales of Bach, with tanh, LSTM and GRU at two published sizes.
+
+Source: Chung et al. 2014 (arXiv:1412.3555), Table 2, about 20,000 parameters; Bai, Kolter & Koltun 2018
+(arXiv:1803.01271), Table 1, about 300,000. Every step is a vector of 88 keys, each predicted by itself; the negative
+log-likelihood of a step is summed over the keys and averaged over all predicted steps of the test pieces.
+
+Run it with ``lstm-gru reproduce jsb_chorales`` or ``python experiments/jsb_chorales.py``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_gru.baselines import rolls
+from lstm_gru.config import TrainConfig
+from lstm_gru.data.rolls import music
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, validation_curves
+from lstm_gru.models.sequence import SequenceConfig
+from lstm_gru.plots import learning_curves
+from lstm_gru.task import Task
+from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, read_nats, sums
+
+CORPUS = "jsb_chorales"
+TRAIN = TrainConfig(steps=2000, learning_rate=3e-3, warmup_steps=50, weight_decay=0.01, evaluate_every=50)
+
+
+def variant(cell: str, features: int, dropout: float) -> MusicConfig:
+    """Return a variant's configuration."""
+    model = SequenceConfig(cell=cell, features=features, input_dropout=dropout / 2, dropout=dropout)
+    return MusicConfig(model=model, corpus=CORPUS, steps_per_batch=1024, train=TRAIN)
+
+
+# Small: Chung et al.; large: the parameters of Bai et al.
+VARIANTS = {
+    "rnn": variant("rnn", 100, 0.2),
+    "lstm": variant("lstm", 36, 0.2),
+    "gru": variant("gru", 46, 0.2),
+    "rnn_large": variant("rnn", 455, 0.5),
+    "lstm_large": variant("lstm", 219, 0.5),
+    "gru_large": variant("gru", 257, 0.5),
+}
+LABELS = {
+    "rnn": "tanh, 100",
+    "lstm": "LSTM, 36",
+    "gru": "GRU, 46",
+    "rnn_large": "tanh, 455",
+    "lstm_large": "LSTM, 219",
+    "gru_large": "GRU, 257",
+}
+
+
+def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
+    """Return the one task."""
+    return {"": next_step(config, settings)}
+
+
+def score(run_dirs: Mapping[str, Path]) -> Measured:
+    """Return the score of a run from the likelihoods that it wrote."""
+    (run_dir,) = run_dirs.values()
+    return _measure(read_nats(run_dir))
+
+
+def trivial() -> dict[str, Measured]:
+    """Return the scores of what needs no network."""
+    train, test = (music(CORPUS).splits[name] for name in ("train", "test"))
+    rules = {"frequency of each key": rolls.marginal, "each key by itself, given its last step": rolls.markov}
+    return {name: _measure(rule(train, test)) for name, rule in rules.items()}
+
+
+def _measure(nats: np.ndarray) -> Measured:
+    pieces = sums(music(CORPUS).splits["test"], nats)
+    return Measured(
+        {"nats": float(nats_per_step(pieces.sum(axis=0)))},
+        {f"{number}": row.tolist() for number, row in enumerate(pieces, start=1)},
+    )
+
+
+def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
+    """Draw the learning curves."""
+    if not runs:
+        return {}
+    found = validation_curves(runs, "valid_nats")
+    curves = {LABELS[variant]: curve for variant, curve in found.items()}
+    file, title = "jsb_chorales-learning_curves.png", "Learning curves: validation pieces"
+    learning_curves(directory / file, title=title, value_label="nats a step", curves=curves)
+    return {file: "Negative log-likelihood of the validation pieces while training"}
+
+
+EXPERIMENT = Experiment(
+    name="jsb_chorales",
+    title="Polyphonic music: Bach's chorales",
+    data="JSB Chorales, 229 / 76 / 77 pieces as piano rolls of 88 keys (downloaded, or from LSTM_GRU_DATA)",
+    reproduces="Chung et al. 2014, Table 2; Bai et al. 2018, Table 1",
+    minutes=10,
+    variants=VARIANTS,
+    folds=folds,
+    learning_rates=(1e-3, 3e-3, 1e-2),
+    score=score,
+    scores={"nats": "nats a step"},
+    headline=("nats",),
+    baselines=trivial,
+    peers=dict,
+    published={
+        "tanh, 100 (Chung et al. 2014)": {"nats": 9.10},
+        "LSTM, 36 (Chung et al. 2014)": {"nats": 8.67},
+        "GRU, 46 (Chung et al. 2014)": {"nats": 8.54},
+        "RNN, about 300,000 parameters (Bai et al. 2018)": {"nats": 8.91},
+        "LSTM, about 300,000 (Bai et al. 2018)": {"nats": 8.45},
+        "GRU, about 300,000 (Bai et al. 2018)": {"nats": 8.43},
+    },
+    plots=plots,
+    notes=(
+        "Negative log-likelihood of a step in nats, summed over its 88 keys, averaged over the predicted steps of all "
+        "test pieces; the first step of a piece is given. The checkpoint and the learning rate are chosen on the "
+        "validation pieces.",
+    ),
+    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
+    statistic=nats_per_step,
+    unit="piece",
+    versus=(("lstm", "gru"), ("lstm", "rnn"), ("gru", "rnn"), ("lstm_large", "gru_large"), ("gru_large", "rnn_large")),
+    labels=LABELS,
+    decimals=3,
+)
+
+if __name__ == "__main__":
+    from lstm_gru.cli import reproduce_file
+
+    reproduce_file(__file__)

@@ -1,0 +1,132 @@
+"""The next step of a piece of music from all steps before it, as a task for the common loop.
+
+Every piece is read whole, from its first step on; all but the first are predicted. The score is the negative
+log-likelihood of a step, summed over its 88 keys, in nats: Σ over all pieces divided by the number of predicted steps.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lstm_gru.config import TrainConfig, require, require_choice
+from lstm_gru.data.rolls import CORPORA, KEYS, Piece, RollBatches, music, ordered_rolls
+from lstm_gru.files import read_json, write_json
+from lstm_gru.losses import bernoulli
+from lstm_gru.models.sequence import SequenceConfig, sequence
+from lstm_gru.task import Batch, Params, Split, Task
+
+NATS_FILE = "nats-test.json"
+EVALUATED_AT_ONCE = 16_384  # Steps, padding included.
+
+
+@dataclass(frozen=True)
+class MusicConfig:
+    """Everything that a run can change."""
+
+    model: SequenceConfig = field(default_factory=SequenceConfig)
+    corpus: Literal["jsb_chorales", "nottingham"] = "jsb_chorales"
+    """Chorales of Bach, or folk tunes."""
+    steps_per_batch: int = 2048
+    """Positions of a batch, padding included; a longer piece has a batch of its own."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        """Check every range.
+
+        Raises:
+          InputError: naming the field, its value and the range.
+        """
+        require_choice(self, "corpus", CORPORA)
+        require(self, "steps_per_batch", low=1)
+
+
+def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
+    """Return the task of predicting a corpus' pieces step by step.
+
+    Args:
+      config: settings; ``config.train.seed`` decides the batches.
+      settings: JSON values that name the run, kept in its directory beside the configuration.
+
+    Raises:
+      InputError: when the corpus cannot be read.
+    """
+    rolls = music(config.corpus)
+    batches = RollBatches(rolls.splits["train"], steps_per_batch=config.steps_per_batch, seed=config.train.seed)
+    init, loss, piece_nats = _functions(config.model)
+
+    def nats(params: Params, split: str) -> np.ndarray:
+        """Of each piece of a split; ``[N]``."""
+        found = np.zeros(len(rolls.splits[split]))
+        for members, batch in ordered_rolls(rolls.splits[split], steps_per_batch=EVALUATED_AT_ONCE):
+            found[members] = np.asarray(piece_nats(params, batch))[: len(members)]
+        return found
+
+    def evaluate(params: Params, split: Split) -> dict[str, float]:
+        pieces = rolls.splits[split]
+        return {"nats": float(nats_per_step(sums(pieces, nats(params, split)).sum(axis=0)))}
+
+    def finish(params: Params, run_dir: Path) -> None:
+        write_json(run_dir / NATS_FILE, nats(params, "test").tolist())
+
+    return Task(
+        init=init,
+        batch=batches.batch,
+        loss=loss,
+        evaluate=evaluate,
+        selects=("valid_nats", "min"),
+        finish=finish,
+        settings={
+            **settings,
+            "task": "music",
+            "data": dict(rolls.source),
+            "model": asdict(config.model),
+            "steps_per_batch": config.steps_per_batch,
+        },
+    )
+
+
+def sums(pieces: Sequence[Piece], nats: np.ndarray) -> np.ndarray:
+    """Return of each piece its nats and its predicted steps, ``[N, 2]``."""
+    return np.stack([nats, [len(piece) - 1 for piece in pieces]], axis=-1)
+
+
+def nats_per_step(sums: np.ndarray) -> np.ndarray:
+    """Return ``s_0 / s_1`` of ``[..., 2]``, nats and steps.
+
+    Example:
+      >>> float(nats_per_step(np.array([9.0, 2.0])))
+      4.5
+    """
+    total, steps = np.moveaxis(np.asarray(sums, float), -1, 0)
+    return total / steps
+
+
+def read_nats(run_dir: Path) -> np.ndarray:
+    """Return the nats of each test piece that a finished run kept."""
+    return np.array(read_json(run_dir / NATS_FILE))
+
+
+@cache  # Runs of one configuration share these functions, and so what is compiled of them.
+def _functions(config: SequenceConfig) -> tuple[Any, Any, Any]:
+    model = sequence(config, KEYS, KEYS)
+
+    def predicted(params: Params, batch: Batch, key: jax.Array | None) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Logits and keys of all steps but the first, and which of them are there."""
+        roll, steps = batch["roll"], batch["lengths"] - 1
+        logits = model.apply(params, roll[:, :-1], jnp.maximum(steps, 0), key)
+        weight = jnp.arange(roll.shape[1] - 1)[None, :] < steps[:, None]
+        return logits, roll[:, 1:], weight.astype(logits.dtype)
+
+    def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
+        return bernoulli(*predicted(params, batch, key)), {}
+
+    def piece_nats(params: Params, batch: Batch) -> jax.Array:
+        return jax.vmap(lambda *piece: bernoulli(*piece)[0])(*predicted(params, batch, None))
+
+    return jax.jit(model.init), loss, jax.jit(piece_nats)
