@@ -67,7 +67,7 @@ VARIANTS: dict[str, TranslationConfig] = {
     "gru": recurrent("gru", encoder=368, decoder=368, rate=3e-3, **PLAIN),
     "lstm_attention": recurrent("lstm", encoder=256, decoder=256, rate=9e-3, **AHEAD),
     "gru_attention": recurrent("gru", encoder=304, decoder=304, rate=3e-3, **AHEAD),
-    "bilstm_attention": recurrent("lstm", encoder=136, decoder=272, rate=9e-3, **BOTH),
+    "bilstm_attention": recurrent("lstm", encoder=136, decoder=272, rate=3e-3, **BOTH),
     "bigru_attention": recurrent("gru", encoder=160, decoder=320, rate=3e-3, **BOTH),
     "transformer": TransformerTranslation(
         model=TransformerConfig(features=160, hidden=416, depth=2, heads=4, dropout=0.1),
