@@ -163,6 +163,8 @@ def test_the_model_is_its_layers_and_one_output_a_step():
         ({"init": "x"}, "init = 'x'; expected one of"),
         ({"features": 0}, "features = 0; expected a number at least 1"),
         ({"dropout": 1.0}, "dropout = 1.0; expected a number at least 0 and below 1"),
+        ({"max_time": 9.0}, "max_time with init = 'default'; expected chrono"),
+        ({"cell": "rnn", "init": "chrono"}, "rnn: init = chrono sets the biases of gates that keep the state"),
         ({"cell": "gru", "forget_bias": 1.0}, "forget_bias = 1.0 with cell = 'gru'; expected a cell that has a forget"),
     ],
 )

@@ -6,7 +6,7 @@ from functools import cache
 import jax.numpy as jnp
 from flax import nnx
 
-from lstm_gru.cells import CELLS, PRESETS, Cell
+from lstm_gru.cells import CELLS, PRESETS, Cell, chrono
 from lstm_gru.config import require, require_choice
 from lstm_gru.dropout import drop, split
 from lstm_gru.errors import InputError
@@ -26,6 +26,8 @@ class SequenceConfig:
     """Layers on top of each other."""
     init: str = "default"
     """How parameters start: one of the presets, as torch, keras or chrono."""
+    max_time: float | None = None
+    """With the preset chrono, the longest dependency to expect, in steps; 100 when not given."""
     forget_bias: float | None = None
     """Start of the forget gate's bias, of cells that have one; the preset's when not given."""
     input_dropout: float = 0.0
@@ -45,20 +47,27 @@ class SequenceConfig:
             require(self, name, low=1)
         for name in ("input_dropout", "dropout"):
             require(self, name, low=0, below=1)
+        if self.max_time is not None:
+            require(self, "max_time", above=2)
+            if self.init != "chrono":
+                raise InputError(f"SequenceConfig: max_time with init = {self.init!r}; expected chrono")
         if self.forget_bias is not None:
             require(self, "forget_bias")
-            try:
-                self.make_cell()
-            except TypeError as error:
-                raise InputError(
-                    f"SequenceConfig: forget_bias = {self.forget_bias} with cell = {self.cell!r}; expected a cell that "
-                    "has a forget gate of its own"
-                ) from error
+        try:
+            self.make_cell()
+        except ValueError as error:  # Of a preset that needs gates that the cell has not.
+            raise InputError(f"SequenceConfig: {error}") from error
+        except TypeError as error:
+            raise InputError(
+                f"SequenceConfig: forget_bias = {self.forget_bias} with cell = {self.cell!r}; expected a cell that has "
+                "a forget gate of its own"
+            ) from error
 
     def make_cell(self) -> Cell:
         """Return a cell of these settings."""
+        init = self.init if self.max_time is None else chrono(self.max_time)
         options = {} if self.forget_bias is None else {"forget_bias": self.forget_bias}
-        return CELLS[self.cell](self.features, init=self.init, **options)
+        return CELLS[self.cell](self.features, init=init, **options)
 
 
 class Sequence(nnx.Module):
