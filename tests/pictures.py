@@ -8,6 +8,7 @@ from lstm_gru.plots import (
     Curve,
     alignment,
     confusion,
+    distributions,
     error_by_horizon,
     forecast_fan,
     learning_curves,
@@ -88,6 +89,11 @@ def confused(**changes):
     return {"title": "Confusion", "names": ["NOUN", "VERB", "X"], "pairs": pairs} | changes
 
 
+def runs(**changes):
+    values = {"LSTM": [4.0, 1.0, 2.0, 3.0, 5.0], "GRU": [7.0, np.nan, 7.0]}
+    return {"title": "Counting", "value_label": "largest n", "values": values} | changes
+
+
 def heatmap(**changes):
     observed = np.stack([wave(24, level) for level in (60.0, 55.0, 20.0)], axis=-1)
     return {
@@ -107,6 +113,7 @@ PICTURES = {
     "lengths": (score_by_length, lengths),
     "attention": (alignment, attention),
     "confusion": (confusion, confused),
+    "runs": (distributions, runs),
     "sensors": (sensor_heatmap, heatmap),
 }
 

@@ -76,6 +76,7 @@ LABELS = {
     "lengths": {"BLEU", "source words (number of sentences)", "lstm", "gru", RUNS.format("2 to 3")},
     "attention": {"attention weight"},
     "confusion": {"share of a row (right) in a column (found)"},
+    "runs": {"largest n", "box: quartiles and median of 3 to 5 runs; points: runs"},
     "sensors": {"observed", "forecast", "absolute error", "sensor", "time on 2012-03-01", "grey: missing"}
     | {"speed (mph)", "error: speed (mph)"},
 }

@@ -9,6 +9,7 @@ and `checks` (refusals).
 """
 
 from lstm_gru.plots.comparisons import learning_curves, score_by_length
+from lstm_gru.plots.distributions import distributions
 from lstm_gru.plots.forecasts import Curve, error_by_horizon, forecast_fan
 from lstm_gru.plots.matrices import alignment, confusion
 from lstm_gru.plots.sensors import sensor_heatmap
@@ -17,6 +18,7 @@ __all__ = [
     "Curve",
     "alignment",
     "confusion",
+    "distributions",
     "error_by_horizon",
     "forecast_fan",
     "learning_curves",

@@ -13,10 +13,10 @@ def require_length(name: str, values: np.ndarray, other: str, expected: np.ndarr
         raise ValueError(f"{name}: shape {np.shape(values)}, expected {np.shape(expected)} as {other}")
 
 
-def require_any(curves: Mapping[str, object]) -> None:
-    """Refuse a picture without a curve."""
+def require_any(curves: Mapping[str, object], name: str = "curves") -> None:
+    """Refuse a picture without a curve, or whatever else it shows."""
     if not curves:
-        raise ValueError("curves: empty, expected at least one")
+        raise ValueError(f"{name}: empty, expected at least one")
 
 
 def require_a_value(name: str, values: np.ndarray) -> None:
