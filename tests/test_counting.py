@@ -8,6 +8,8 @@ from tools import filled
 
 from lstm_gru.data.counting import accepted, counted, first_wrong
 from lstm_gru.errors import InputError
+from lstm_gru.experiment import load_experiment
+from lstm_gru.files import write_json
 from lstm_gru.models.sequence import SequenceConfig, sequence
 from lstm_gru.tasks.counting import CountingConfig, counting
 
@@ -101,3 +103,21 @@ def test_batches_are_a_function_of_seed_and_step_and_the_loss_counts_every_lette
 def test_settings_out_of_range_are_named(fields, words):
     with pytest.raises(InputError, match=f"^CountingConfig: {words}"):
         CountingConfig(**fields)
+
+
+def test_the_experiment_scores_both_languages_and_draws_what_is_recorded(tmp_path):
+    experiment = load_experiment("counting")
+    runs = {name: tmp_path / name for name in ("ab", "abc")}
+    for number, path in enumerate(runs.values()):
+        path.mkdir()
+        write_json(path / "scores.json", {"test": {"nats": 0.1, "right": 90.0 + number, "told_apart": 80.0 + number}})
+    scores = experiment.score(runs).scores
+    assert scores == {"told_apart_ab": 80, "told_apart_abc": 81, "right_ab": 90, "right_abc": 91}
+    records = [{"variant": "lstm", "seed": seed, "scores": scores} for seed in range(3)]
+    captions = experiment.plots({}, records, tmp_path)
+    assert list(captions) == ["counting-ab.png", "counting-abc.png"]
+    assert all((tmp_path / name).stat().st_size > 10_000 for name in captions)
+    assert experiment.plots({}, [], tmp_path) == {}
+    tasks = experiment.folds(experiment.config("gru"), {})
+    assert [task.settings["language"] for task in tasks.values()] == ["aⁿbⁿ", "aⁿbⁿcⁿ"]
+    assert [task.settings["longest"] for task in tasks.values()] == [99, 49]
