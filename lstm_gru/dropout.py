@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from lstm_gru.cells import Array, Carry, Cell, Fixed, GatedCell, Gates, LinearCell, Params, StepCell
+from lstm_gru.chunks import Stretch
 
 
 def drop(key: Array | None, xs: Array, rate: float) -> Array:
@@ -30,7 +31,7 @@ def drop(key: Array | None, xs: Array, rate: float) -> Array:
     """
     if key is None or rate == 0.0:
         return xs
-    keep = jax.random.bernoulli(key, 1 - rate, xs.shape)
+    keep = jax.random.bernoulli(key.key if isinstance(key, Stretch) else key, 1 - rate, xs.shape)
     return jnp.where(keep, xs / (1 - rate), 0)
 
 
@@ -41,6 +42,8 @@ def split(key: Array | None, count: int) -> tuple[Array | None, ...]:
       >>> split(None, 2)
       (None, None)
     """
+    if isinstance(key, Stretch):
+        return tuple(Stretch(one, key.start) for one in jax.random.split(key.key, count))
     return (None,) * count if key is None else tuple(jax.random.split(key, count))
 
 
@@ -183,7 +186,11 @@ def _spread(rate: float | Carry, carry: Carry) -> Carry:
     return rate
 
 
-def _kept(key: Array | None, part: int, rate: float, shape: tuple[int, ...], dtype: Any) -> Array:
+def _kept(key: Any, part: int, rate: float, shape: tuple[int, ...], dtype: Any) -> Array:
+    """What is kept at each step, a function of (key, step): the same, whether a sequence is read at once or not."""
     if key is None:
         return jnp.full(shape, rate, dtype)
-    return jax.random.bernoulli(jax.random.fold_in(key, part), rate, shape).astype(dtype)
+    key, start = key if isinstance(key, Stretch) else (key, 0)
+    of_part, steps = jax.random.fold_in(key, part), start + jnp.arange(shape[0])
+    draw = lambda step: jax.random.bernoulli(jax.random.fold_in(of_part, step), rate, shape[1:])  # noqa: E731
+    return jax.vmap(draw)(steps).astype(dtype)

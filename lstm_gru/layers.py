@@ -66,12 +66,13 @@ MERGES: dict[str, Callable[[Array, Array], Any]] = {
 }
 
 
-def recurrent(cell: Cell, *, reverse: bool = False) -> Layer:
+def recurrent(cell: Cell, *, reverse: bool = False, lean: bool = False) -> Layer:
     """Return a cell as a layer that reads in one direction.
 
     Args:
       cell: the cell.
       reverse: read from each row's last valid step to its first; outputs stay aligned with inputs.
+      lean: memory that grows as √T, for more time; see `lstm_gru.recurrent.unroll`.
 
     Example:
       >>> from lstm_gru.cells import gru
@@ -80,7 +81,7 @@ def recurrent(cell: Cell, *, reverse: bool = False) -> Layer:
 
     def apply(params, xs, lengths=None, carry=None, key=None, record=False) -> LayerOutput:
         return LayerOutput(
-            *scan.unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse, key=key, record=record)
+            *scan.unroll(cell, params, xs, carry, lengths=lengths, reverse=reverse, key=key, record=record, lean=lean)
         )
 
     def step(params, carry, x, key=None) -> tuple[Carry, Array]:
@@ -97,7 +98,7 @@ def recurrent(cell: Cell, *, reverse: bool = False) -> Layer:
     )
 
 
-def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge = "concat") -> Layer:
+def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge = "concat", lean: bool = False) -> Layer:
     """Return a layer that reads in both directions and merges the two outputs at each time step.
 
     Equation: ``y_t = merge(h→_t, h←_t)``. Source: Schuster & Paliwal 1997.
@@ -106,6 +107,7 @@ def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge =
       forward: cell reading from the first step to the last.
       backward: cell reading from the last valid step to the first; a second ``forward`` when None.
       merge: ``concat``, ``sum``, ``mul``, ``ave``, ``none`` (a pair of outputs) or a function of two ``[..., H]``.
+      lean: as for `recurrent`.
 
     Raises:
       ValueError: on an unknown merge, or one that needs equal widths and gets different ones.
@@ -115,7 +117,7 @@ def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge =
       >>> bidirectional(lstm(8)).features
       16
     """
-    layers = (recurrent(forward), recurrent(backward or forward, reverse=True))
+    layers = (recurrent(forward, lean=lean), recurrent(backward or forward, reverse=True, lean=lean))
     join = _merge_function(merge)
     widths = tuple(layer.features for layer in layers)
     if merge in ("sum", "mul", "ave") and widths[0] != widths[1]:

@@ -37,6 +37,7 @@ import numpy as np
 
 from lstm_gru.cells import Array, Carry, Cell, Fixed, GatedCell, Gates, LinearCell, Params, StepCell
 from lstm_gru.cells.protocol import carry_type, product
+from lstm_gru.chunks import in_chunks
 from lstm_gru.inputs import as_type, check_inputs, compute_type, initial_carry, vary_alike
 from lstm_gru.reverse_mode import reverse_mode_only
 
@@ -88,6 +89,7 @@ def unroll(
     key: Array | None = None,
     record: bool = False,
     backward: str = "derived",
+    lean: bool = False,
 ) -> Unrolled:
     """Run a cell over a batch of sequences.
 
@@ -102,6 +104,9 @@ def unroll(
       record: also return a `Record` (differentiated by plain autodiff).
       backward: ``derived``, or ``autodiff`` for forward-mode differentiation and as the tests' oracle. Cells
         other than a `GatedCell` always use autodiff.
+      lean: keep little for the backward pass, which then reads the sequence again in chunks (`lstm_gru.chunks`): the
+        memory beyond inputs, outputs and their gradients grows as √T, for more time. Values, gradients and noise stay
+        the same.
 
     Returns:
       `Unrolled` ``(outputs, carry, record)``.
@@ -127,15 +132,20 @@ def unroll(
     xs = jnp.swapaxes(xs, 0, 1).astype(compute_type(params, xs))
     carry = initial_carry(cell, params, carry, batch, carry_type(xs.dtype))
     valid = None if lengths is None else jnp.arange(time)[:, None] < jnp.asarray(lengths)[None, :]
-    # Clearing the padding makes NaN there harmless in values and gradients.
-    per_step, fixed = cell.prepare(params, _without_padding(valid, xs), key)
-    constant = _recurrence(cell, params, fixed, xs.dtype) if isinstance(cell, GatedCell) else fixed
-    operands = vary_alike(constant, per_step, carry, valid)
-    if isinstance(cell, GatedCell) and backward == "derived" and not record:
-        carry, seen = _scan_derived(cell, reverse, *reverse_mode_only(operands))
-    else:
+    params, xs, carry, valid = vary_alike(params, xs, carry, valid)
+    derived = isinstance(cell, GatedCell) and backward == "derived" and not record
+
+    def read(carry: Carry, xs: Array, valid: Array | None, key: Any) -> tuple[Carry, Any]:
+        # Clearing the padding makes NaN there harmless in values and gradients.
+        per_step, fixed = cell.prepare(params, _without_padding(valid, xs), key)
+        constant = _recurrence(cell, params, fixed, xs.dtype) if isinstance(cell, GatedCell) else fixed
+        operands = vary_alike(constant, per_step, carry, valid)
+        if derived:
+            return _scan_derived(cell, reverse, *reverse_mode_only(operands))
         scan = {GatedCell: _scan_gated, StepCell: _scan_steps, LinearCell: _scan_linear}[type(cell)]
-        carry, seen = scan(cell, reverse, *operands, record=record)
+        return scan(cell, reverse, *operands, record=record)
+
+    carry, seen = in_chunks(read, carry, xs, valid, key, reverse=reverse) if lean else read(carry, xs, valid, key)
     outputs, recorded = jax.tree.map(partial(_batch_major, valid), seen)
     return Unrolled(outputs.astype(xs.dtype), carry, recorded)
 
@@ -243,8 +253,9 @@ _scan_derived.defvjp(_scan_forward, _scan_backward)
 def _kernel_gradient(cell: GatedCell, recurrence: _Recurrence, before: Carry, d_a: Gates) -> Array:
     """``Σ_t read_tᵀ δ_t`` as one product a gate over all T·B rows."""
     reads = jax.vmap(cell.read, in_axes=(None, 0))(recurrence.fixed, before)
-    rows = reads.reshape(-1, reads.shape[-1]).T
-    deltas = (d_a[name].reshape(rows.shape[1], -1).astype(recurrence.kernel.dtype) for name in cell.gates)
+    count = reads.shape[0] * reads.shape[1]  # Maybe 0, from which no other size follows.
+    rows = reads.reshape(count, reads.shape[-1]).T
+    deltas = (d_a[name].reshape(count, d_a[name].shape[-1]).astype(recurrence.kernel.dtype) for name in cell.gates)
     return jnp.concatenate([product(rows, delta) for delta in deltas], axis=1).astype(recurrence.kernel.dtype)
 
 
