@@ -276,6 +276,23 @@ def test_one_product_a_step_each_way(name):
     assert sum(products("autodiff")) > 2
 
 
+@pytest.mark.parametrize("lean", [False, True], ids=["fast", "lean"])
+def test_the_compiled_program_is_as_large_for_a_long_sequence(lean):
+    cell = CELLS["lstm"](H)
+    params = random_params(cell, F)
+
+    def instructions(time):
+        def loss(params, xs):
+            return unroll(cell, params, xs, lean=lean).outputs.sum()
+
+        lowered = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(params, jnp.ones((B, time, F)))
+        return np.array([program.as_text().count(" = ") for program in (lowered, lowered.compile())])
+
+    short, long = instructions(64), instructions(4096)
+    assert long[0] == short[0]
+    assert long[1] < 1.05 * short[1]  # XLA splits large products.
+
+
 def all_equations(jaxpr):
     """All equations of a program, those inside calls and custom derivatives (not scans) included."""
     for equation in jaxpr.eqns:
