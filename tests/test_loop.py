@@ -13,6 +13,7 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.training.checkpoint import Checkpoints
 from lstm_gru.training.loop import TrainState, compiled_update, fit
 from lstm_gru.training.optimizer import learning_rate, make_optimizer
+from lstm_gru.training.selection import Selection
 
 STEPS = 60
 
@@ -53,6 +54,11 @@ def test_metrics_have_every_step_once_after_a_stop(tmp_path):
     assert [line["step"] for line in lines(tmp_path) if "loss" in line] == list(range(1, STEPS + 1))
     seconds = [line["seconds"] for line in lines(tmp_path) if "seconds" in line]
     assert seconds == sorted(seconds)
+
+
+def test_seconds_since_the_last_evaluation_count_too():
+    assert Selection(None, 1, [{"step": 20, "seconds": 8.0}, {"step": 40, "seconds": 20.0}]).seconds(50) == 25
+    assert Selection(None, 1).seconds(50) == 0
 
 
 def test_a_finished_run_is_read_not_trained_again(tmp_path):

@@ -179,7 +179,7 @@ def _train(run: _Run, state: TrainState, selection: Selection, save_seconds: flo
     update = compiled_update(task.loss, replace(config, seed=0))
     key = jax.random.fold_in(jax.random.key(config.seed), 1)
     saved = time.monotonic()
-    began = saved - max((line["seconds"] for line in selection.lines), default=0.0)
+    began = saved - selection.seconds(int(state.step))
     for step in range(int(state.step) + 1, config.steps + 1):
         if config.patience and selection.evaluations_since_best() >= config.patience:
             break

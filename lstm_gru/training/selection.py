@@ -43,3 +43,8 @@ class Selection:
     def line(self, step: int) -> Line:
         """Return the evaluation at a step."""
         return next(line for line in self.lines if line["step"] == step)
+
+    def seconds(self, step: int) -> float:
+        """Return the seconds of training up to a step; one after the last evaluation counts as those before it did."""
+        last = self.lines[-1] if self.lines else {"step": 1, "seconds": 0.0}
+        return last["seconds"] * step / last["step"]
