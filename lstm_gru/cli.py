@@ -1,4 +1,4 @@
-"""The command line: ``lstm-gru list | train | reproduce | tune | evaluate | translate | tag | forecast | report``.
+"""The command line: ``lstm-gru COMMAND``, one file a command in `lstm_gru.commands`.
 
 Bad input ends in one sentence on standard error and exit code 2, a run that cannot go on in one and exit code 1.
 SIGTERM and Ctrl-C end training after the running step, with its state saved, and exit code 75 (try again).
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lstm_gru.commands.evaluate import evaluate
 from lstm_gru.commands.forecast import forecast
+from lstm_gru.commands.gates import gates
 from lstm_gru.commands.listing import list_experiments
 from lstm_gru.commands.report import report
 from lstm_gru.commands.reproduce import reproduce
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "evaluate": evaluate,
     "translate": translate,
     "tag": tag,
+    "gates": gates,
     "forecast": forecast,
     "report": report,
 }

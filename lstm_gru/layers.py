@@ -34,6 +34,13 @@ class LayerOutput(NamedTuple):
     record: Any = None
 
 
+class Directions(NamedTuple):
+    """What a bidirectional layer's record holds: one of each direction."""
+
+    forward: Any
+    backward: Any
+
+
 @dataclass(frozen=True)
 class Layer:
     """A recurrent layer.
@@ -133,7 +140,8 @@ def bidirectional(forward: Cell, backward: Cell | None = None, *, merge: Merge =
         outputs = join(*(p.outputs for p in parts))
         if callable(merge):  # Of zeros, it may make something else than zero.
             outputs = jax.tree.map(lambda leaf: _without_padding(leaf, lengths), outputs)
-        return _together(outputs, parts)
+        together = _together(outputs, parts)
+        return together if together.record is None else together._replace(record=Directions(*together.record))
 
     return Layer(
         features=jax.tree.map(lambda leaf: leaf.shape[-1], merged),

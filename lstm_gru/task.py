@@ -4,17 +4,42 @@ The loop (`lstm_gru.training.loop.fit`) is the same for forecasting, translation
 tasks; adding a task is one file in `lstm_gru/tasks/` that returns a `Task`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
+import numpy as np
+
+from lstm_gru.errors import InputError
+
+
+class Inside(NamedTuple):
+    """What happens inside a model while it reads one sequence.
+
+    Attributes:
+      what: the sequence, in a few words.
+      steps: a name for each of T steps.
+      gates: name to activations ``[T, H]``, of each layer and direction.
+    """
+
+    what: str
+    steps: tuple[str, ...]
+    gates: dict[str, np.ndarray]
+
 
 Params = Any
 Batch = Any
 Split = Literal["valid", "test"]
 SumAndWeight = tuple[jax.Array, jax.Array]
+
+
+def numbered(sequences: Sequence[Any], number: int, what: str) -> Any:
+    """Return the sequence with a number, from 0; raise `InputError` when there are not so many."""
+    if not 0 <= number < len(sequences):
+        raise InputError(f"number = {number}; there are {len(sequences)} {what}, expected 0 to {len(sequences) - 1}")
+    return sequences[number]
 
 
 @dataclass(frozen=True)
@@ -31,6 +56,8 @@ class Task:
       selects: the validation metric by which the best checkpoint is kept, as ``("valid_rmse", "min")``;
         None keeps the last, for tasks without a validation split.
       finish: ``(params, run_dir)``; writes predictions and plots.
+      inside: ``(params, number) -> Inside`` of the sequence with this number, from 0, among those of the test; raises
+        `InputError` when there are not so many. None where nobody can look inside.
       settings: everything that determines the task, as plain JSON values, checksums of data included;
         a run directory belongs to one such description.
     """
@@ -41,4 +68,5 @@ class Task:
     evaluate: Callable[[Params, Split], dict[str, float]]
     selects: tuple[str, Literal["min", "max"]] | None = None
     finish: Callable[[Params, Path], None] = lambda params, run_dir: None
+    inside: Callable[[Params, int], Inside] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from lstm_gru.plots import (
     distributions,
     error_by_horizon,
     forecast_fan,
+    gate_activations,
     learning_curves,
     score_by_length,
     sensor_heatmap,
@@ -94,6 +95,12 @@ def runs(**changes):
     return {"title": "Counting", "value_label": "largest n", "values": values} | changes
 
 
+def gated(**changes):
+    candidate = np.stack([wave(6, 0.0), wave(6, -0.5)], axis=-1)
+    gates = {"forward f": np.abs(candidate) / 2, "forward g": candidate}
+    return {"title": "Gates", "steps": list("en hund"[:6]), "gates": gates} | changes
+
+
 def heatmap(**changes):
     observed = np.stack([wave(24, level) for level in (60.0, 55.0, 20.0)], axis=-1)
     return {
@@ -114,6 +121,7 @@ PICTURES = {
     "attention": (alignment, attention),
     "confusion": (confusion, confused),
     "runs": (distributions, runs),
+    "gates": (gate_activations, gated),
     "sensors": (sensor_heatmap, heatmap),
 }
 

@@ -273,3 +273,11 @@ def test_a_forecast_file_keeps_every_bit_and_missing_days(tmp_path):
     assert lines[1].startswith(f"2020-02-27,,{float(lower[0])!r},")
     for got, expected in zip(read_forecast(tmp_path / "f.csv"), written, strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+def test_one_can_look_inside_at_the_year_up_to_the_cutoff(params):
+    found = task_of().inside(params, 0)
+    assert len(found.steps) == 364
+    assert all(values.shape[0] == 364 for values in found.gates.values())
+    with pytest.raises(InputError, match="number = 1; there are 1 years"):
+        task_of().inside(params, 1)

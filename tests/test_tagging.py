@@ -133,3 +133,13 @@ def test_accuracies_by_hand_and_through_a_file(tmp_path):
 def test_files_that_do_not_go_together_are_refused(data, change, words):
     with pytest.raises(InputError, match=words):
         TaggedCorpusConfig(**{**asdict(data), **change})
+
+
+def test_one_can_look_inside_at_the_words_of_a_test_sentence(trained, data):
+    config, _, fitted = trained
+    found = tagging(config, {}).inside(fitted.params, 3)
+    assert found.steps == load_tagged(data).splits["test"].words[3]
+    assert all(values.shape[0] == len(found.steps) for values in found.gates.values())
+    assert all(values.min() >= 0 and values.max() <= 1 for name, values in found.gates.items() if name[-1] in "ifo")
+    with pytest.raises(InputError, match="number = 30; there are 30 test sentences, expected 0 to 29"):
+        tagging(config, {}).inside(fitted.params, 30)

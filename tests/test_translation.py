@@ -324,3 +324,17 @@ def test_options_of_the_corpus_have_no_prefix_on_the_command_line(kind):
     config = tyro.cli(kind, args=[*corpus, "--text.max-length", "32", "--search.beam", "3", "--model.features", "48"])
     assert config.data == CorpusConfig(src="a", trg="b", held_out=7)
     assert (config.text.max_length, config.search.beam, config.model.features) == (32, 3, 48)
+
+
+def test_one_can_look_inside_an_encoder_at_the_subwords_of_a_test_sentence(trained):
+    _, config, _, fitted = trained
+    task = translation(config, {})
+    if isinstance(config.model, TransformerConfig):
+        assert task.inside is None
+        return
+    found = task.inside(fitted.params, 2)
+    data = encoded(config.data, config.text)
+    assert found.steps == tuple(data.tokenizer.pieces(data.ids["test"][0][2]))
+    assert all(values.shape[0] == len(found.steps) for values in found.gates.values())
+    with pytest.raises(InputError, match="number = -1; there are"):
+        task.inside(fitted.params, -1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -105,6 +105,9 @@ class Reader(nnx.Module):
           batch: of `lstm_gru.data.sentences`.
           key: for noise; None is evaluation.
         """
+        return self._read(batch, key)
+
+    def _read(self, batch: Batch, key: Array | None, record: bool = False) -> LayerOutput:
         word_key, noise_key, layer_key = split(key, 3)
         xs = self.words(self._seen(batch, word_key))
         if self.config.character_features:
@@ -112,7 +115,11 @@ class Reader(nnx.Module):
             xs = jnp.concatenate([xs, spelled[batch["spelled"]]], axis=-1)
         if noise_key is not None:
             xs += self.config.noise * jax.random.normal(noise_key, xs.shape)
-        return self.layers(xs, batch["lengths"], key=layer_key)
+        return self.layers(xs, batch["lengths"], key=layer_key, record=record)
+
+    def record(self, batch: Batch) -> Any:
+        """Return the record of the layers over the words, without noise."""
+        return self._read(batch, None, record=True).record
 
     def last(self, read: LayerOutput) -> Array:
         """Return the states ``[B, features]`` at the end of each direction."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -95,6 +96,10 @@ class SeasonalForecaster(nnx.Module):
         fade = jnp.exp(-horizon / self.config.fade_days)[..., None]
         centre, below, above = jnp.moveaxis(self.linear(known) + fade * self.out(hidden), -1, 0)
         return ordered(centre, below, above)
+
+    def record(self, history: Array) -> Any:
+        """Return the recurrent layers' record of histories ``[B, L, F]`` of any length."""
+        return self.recurrent(history, record=True).record
 
 
 def ordered(centre: Array, below: Array, above: Array) -> Array:

@@ -179,6 +179,10 @@ class Seq2Seq(nnx.Module):
         memory, start = self._encode(src, src_lengths, None)
         return self._decode(memory, start, trg_in, trg_lengths, None)[1]
 
+    def record(self, src: Array) -> Any:
+        """Return the encoder's record of whole sources ``[B, S]``."""
+        return self.encoder(self.embedding(src), record=True).record
+
     def _encode(self, src, src_lengths, key) -> tuple[Memory | None, Decoding]:
         embed_key, layer_key, summary_key = split(key, 3)
         xs = drop(embed_key, self.embedding(src), self.config.dropout)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
@@ -99,6 +100,10 @@ class Sequence(nnx.Module):
         input_key, layer_key, out_key = split(key, 3)
         xs = drop(input_key, jnp.asarray(xs, jnp.float32), self.config.input_dropout)
         return self.out(drop(out_key, self.layers(xs, lengths, key=layer_key).outputs, self.config.dropout))
+
+    def record(self, xs: Array) -> Any:
+        """Return the layers' record of whole sequences ``[B, T, F]``."""
+        return self.layers(jnp.asarray(xs, jnp.float32), record=True).record
 
 
 @cache  # Equal arguments share these functions, and so what is compiled of them.

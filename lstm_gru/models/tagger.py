@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import jax
 from flax import nnx
@@ -56,6 +57,10 @@ class Tagger(nnx.Module):
         """
         reader_key, out_key = split(key, 2)
         return self.out(drop(out_key, self.reader(batch, reader_key).outputs, self.config.dropout))
+
+    def record(self, batch: Batch) -> Any:
+        """Return the record of the layers over the words."""
+        return self.reader.record(batch)
 
     def log_likelihood(self, batch: Batch, tags: Array, key: Array | None = None) -> Array:
         """Return log p of each sentence's tags ``[B, T]``, as ``[B]``; any tags in the padding."""

@@ -8,6 +8,7 @@ One file a family of pictures, upon `style` (the common dress), `labels` (where 
 and `checks` (refusals).
 """
 
+from lstm_gru.plots.activations import gate_activations
 from lstm_gru.plots.comparisons import learning_curves, score_by_length
 from lstm_gru.plots.distributions import distributions
 from lstm_gru.plots.forecasts import Curve, error_by_horizon, forecast_fan
@@ -21,6 +22,7 @@ __all__ = [
     "distributions",
     "error_by_horizon",
     "forecast_fan",
+    "gate_activations",
     "learning_curves",
     "score_by_length",
     "sensor_heatmap",

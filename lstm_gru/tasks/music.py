@@ -17,9 +17,10 @@ import numpy as np
 from lstm_gru.config import TrainConfig, require, require_choice
 from lstm_gru.data.rolls import CORPORA, KEYS, Piece, RollBatches, music, ordered_rolls
 from lstm_gru.files import read_json, write_json
+from lstm_gru.inside import gates_of
 from lstm_gru.losses import bernoulli
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
 
 NATS_FILE = "nats-test.json"
 EVALUATED_AT_ONCE = 16_384  # Steps, padding included.
@@ -74,6 +75,12 @@ def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
     def finish(params: Params, run_dir: Path) -> None:
         write_json(run_dir / NATS_FILE, nats(params, "test").tolist())
 
+    def inside(params: Params, number: int) -> Inside:
+        piece = numbered(rolls.splits["test"], number, "pieces")
+        record = sequence(config.model, KEYS, KEYS).apply(params, piece[None, :-1], method="record")
+        steps = tuple(f"{step}" for step in range(1, len(piece)))
+        return Inside(f"piece {number} of {config.corpus}'s test", steps, gates_of(record))
+
     return Task(
         init=init,
         batch=batches.batch,
@@ -81,6 +88,7 @@ def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
         evaluate=evaluate,
         selects=("valid_nats", "min"),
         finish=finish,
+        inside=inside,
         settings={
             **settings,
             "task": "music",

@@ -24,11 +24,12 @@ from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.seasonal import YEAR, SeasonalView, daily_values
 from lstm_gru.data.series import Series
 from lstm_gru.errors import InputError
+from lstm_gru.inside import gates_of
 from lstm_gru.losses import huber, pinball, squared
 from lstm_gru.metrics import coverage, interval_factor, rmse, widen
 from lstm_gru.models.seasonal import SeasonalForecasterConfig, seasonal_forecaster
 from lstm_gru.plots import forecast_fan
-from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
 
 VALID_ORIGINS = 12
 FEWEST_DAYS = 28
@@ -102,11 +103,16 @@ class _Windows:
 
     def inputs(self, t: np.ndarray, h: np.ndarray) -> Batch:
         """What the model reads at origins ``t [B]`` for horizons ``h [B, K]``."""
-        history = self.view.history(t, self.config.lookback)
-        history[..., :2] /= self.scale
         known = (self.view.known(t[:, None], h) - self._centre) / self._spread
-        arrays = {"history": history, "known": known, "near": self.view.near(t[:, None], h), "horizon": h}
+        arrays = {"known": known, "near": self.view.near(t[:, None], h), "horizon": h}
+        arrays["history"] = self.history(t, self.config.lookback)
         return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+    def history(self, t: np.ndarray, days: int) -> np.ndarray:
+        """What the recurrent part reads: so many days up to each origin."""
+        history = self.view.history(t, days)
+        history[..., :2] /= self.scale
+        return history
 
     def batch(self, seed: int, step: int) -> Batch:
         """Random origins and horizons, a pure function of (seed, step)."""
@@ -193,6 +199,14 @@ def seasonal_forecasting(series: Series, cutoff: int, config: SeasonalConfig, se
             reference_label="mean of past years",
         )
 
+    def inside(params: Params, number: int) -> Inside:
+        """The year up to a cutoff is the one sequence that there is."""
+        numbered((None,), number, "years up to the cutoff")
+        history = windows.history(np.array([cutoff]), YEAR)
+        record = seasonal_forecaster(config.model, _widths(windows)).apply(params, history, method="record")
+        days = series.time(np.arange(cutoff - YEAR + 1, cutoff + 1)).astype("datetime64[D]")
+        return Inside(f"the year up to {series.base.text(cutoff)}", tuple(map(str, days)), gates_of(record))
+
     return Task(
         init=init,
         batch=lambda step: windows.batch(config.train.seed, step),
@@ -200,6 +214,7 @@ def seasonal_forecasting(series: Series, cutoff: int, config: SeasonalConfig, se
         evaluate=evaluate,
         selects=("valid_rmse", "min"),
         finish=finish,
+        inside=inside,
         settings={
             **settings,
             "task": "seasonal_forecasting",

@@ -16,12 +16,13 @@ import jax.numpy as jnp
 import tyro
 
 from lstm_gru.config import TrainConfig, require
-from lstm_gru.data.sentences import SentenceBatches
+from lstm_gru.data.sentences import SentenceBatches, ordered_sentences
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.files import write_text
+from lstm_gru.inside import gates_of
 from lstm_gru.models.tagger import TaggerConfig, tagger
 from lstm_gru.sentence_tagger import SentenceTagger
-from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
 from lstm_gru.tasks.tagged_words import TaggedWord, accuracies, compared, words_path, write_words
 
 VOCABULARY_FILE = "vocabulary.json"
@@ -78,6 +79,13 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
         if "test" in corpus.splits:
             write_words(words_path(run_dir, "test"), tagged(params, "test"))
 
+    def inside(params: Params, number: int) -> Inside:
+        words = numbered(corpus.splits["test"].words if "test" in corpus.splits else (), number, "test sentences")
+        [chunk] = ordered_sentences([words], vocabulary, tokens_per_batch=8)
+        record = tagger(config.model, *vocabulary.sizes).apply(params, chunk.batch, method="record")
+        gates = {name: values[: len(words)] for name, values in gates_of(record).items()}
+        return Inside(f"sentence {number} of the test", tuple(words), gates)
+
     return Task(
         init=init,
         batch=batches.batch,
@@ -85,6 +93,7 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
         evaluate=evaluate,
         selects=("valid_accuracy", "max"),
         finish=finish,
+        inside=inside,
         settings={
             **settings,
             "task": "tagging",

@@ -21,11 +21,12 @@ from lstm_gru.data.corpora import Corpus, CorpusConfig, load_corpus
 from lstm_gru.data.subwords import Tokenizer, train_bpe
 from lstm_gru.data.token_batches import TokenBatches, choose_boundaries, pair_batches
 from lstm_gru.files import write_bytes
+from lstm_gru.inside import gates_of
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import alignment
-from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
 from lstm_gru.tasks.translated import TranslatedPair, pairs_path, perplexity, scores, write_pairs
 from lstm_gru.translator import ROWS, WIDTHS, ModelConfig, SearchConfig, Translation, Translator, translation_model
 
@@ -176,6 +177,13 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
         if translator.attends:
             draw_alignment(run_dir / ALIGNMENT_FILE, translator, translated(params)["test"])
 
+    def inside(params: Params, number: int) -> Inside:
+        sentence = numbered(corpus.splits["test"].src, number, "test sentences")
+        [ids] = tokenizer.encode([sentence])
+        model = translation_model(config.model, tokenizer.vocabulary_size)
+        record = model.apply(params, np.array([ids]), method="record")
+        return Inside(f"encoder, sentence {number} of the test", tuple(tokenizer.pieces(ids)), gates_of(record))
+
     return Task(
         init=init,
         batch=batches.batch,
@@ -183,6 +191,7 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
         evaluate=evaluate,
         selects=("valid_bleu", "max"),
         finish=finish,
+        inside=inside if isinstance(config, RecurrentTranslation) else None,
         settings={
             **settings,
             "task": "translation",

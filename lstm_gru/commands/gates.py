@@ -1,0 +1,84 @@
+"""``lstm-gru gates``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import numpy as np
+import tyro
+
+from lstm_gru.commands.terminal import show
+from lstm_gru.errors import InputError
+from lstm_gru.inside import memory_time
+from lstm_gru.plots import gate_activations
+from lstm_gru.report.tables import MISSING, Table
+from lstm_gru.reproduce import fold_directories, reread
+from lstm_gru.training.loop import fitted
+
+CLOSED, OPEN = 0.1, 0.9  # Below and above, a gate is as good as shut, or open.
+KEEPS = {"f": ("lstm",), "z": ("gru",)}  # Gates of which 1 keeps the old state, of cells with this in their names.
+LETS_IN = ("mgu", "mingru")  # Cells whose gates of these names do the opposite.
+
+
+@dataclass(frozen=True)
+class GatesArguments:
+    """Draw every gate of a finished run along one test sequence, and say how often each is shut or open."""
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """The directory of one seed, as runs/jsb_chorales/lstm/seed-0."""
+    number: int = 0
+    """Which of the test sequences, from 0."""
+    fold: str | None = None
+    """Which of the run's parts, as a cutoff; the last one when not given."""
+    out: Path = Path("gates.png")
+    """The picture."""
+
+
+def gates(argv: list[str]) -> int:
+    """Draw every gate of a finished run along one test sequence."""
+    arguments = tyro.cli(GatesArguments, args=argv, prog="lstm-gru gates")
+    if arguments.out.suffix != ".png" or not arguments.out.parent.is_dir():
+        raise InputError(f"--out = {arguments.out}; expected a name that ends in .png, in a directory that exists")
+    run, record = reread(arguments.run)
+    tasks, directories = run.tasks(), fold_directories(arguments.run)
+    fold = list(tasks)[-1] if arguments.fold is None else arguments.fold
+    if fold not in tasks:
+        raise InputError(f"--fold = {fold}; expected one of {', '.join(tasks)}")
+    task = tasks[fold]
+    if task.inside is None:
+        raise InputError(f"{arguments.run}: {record['variant']} has no gates to look at; expected a recurrent model")
+    params = fitted(directories[fold], jax.eval_shape(task.init, jax.random.key(0))).params
+    found = task.inside(params, arguments.number)
+    activations = {name: np.asarray(values) for name, values in found.gates.items()}
+    cell = record["config"]["model"]["cell"]
+    show(_table(activations, cell), f"{record['variant']}, {found.what}, {len(found.steps)} steps")
+    gate_activations(
+        arguments.out, title=f"Gates of {record['variant']}: {found.what}", steps=found.steps, gates=activations
+    )
+    print(arguments.out)
+    return 0
+
+
+def _table(activations: Mapping[str, np.ndarray], cell: str) -> Table:
+    rows = []
+    for name, values in activations.items():
+        shares, remembered = [MISSING] * 2, [MISSING] * 2
+        if values.min() >= 0:  # A candidate is never open or shut.
+            shares = [f"{100 * share.mean():.0f}" for share in (values < CLOSED, values > OPEN)]
+        if keeps(cell, name.split()[-1]):
+            remembered = [f"{of(memory_time(values)):.1f}" for of in (np.median, np.max)]
+        rows.append((name, f"{values.mean():.2f}", *shares, *remembered))
+    headings = ("", "mean", f"% below {CLOSED}", f"% above {OPEN}", "steps remembered, median unit", "longest")
+    return Table(headings, tuple(rows))
+
+
+def keeps(cell: str, gate: str) -> bool:
+    """Return whether 1 in a gate of a cell keeps the old state.
+
+    Example:
+      >>> keeps("peephole_lstm", "f"), keeps("gru", "z"), keeps("gru", "r"), keeps("mgu", "f"), keeps("mingru", "z")
+      (True, True, False, False, False)
+    """
+    return cell not in LETS_IN and any(family in cell for family in KEEPS.get(gate, ()))

@@ -1,0 +1,83 @@
+"""Looking inside: what a command shows of a run's gates, and that these are those of the sequence it names."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_music import corpus  # noqa: F401 (a fixture)
+
+from lstm_gru import cli
+from lstm_gru.cells import gru, lstm
+from lstm_gru.commands import gates
+from lstm_gru.config import TrainConfig
+from lstm_gru.inside import gates_of, memory_time
+from lstm_gru.layers import bidirectional, recurrent, stack
+from lstm_gru.models.sequence import SequenceConfig
+from lstm_gru.recurrent import unroll
+from lstm_gru.tasks.music import MusicConfig, next_step
+from lstm_gru.training.loop import fit
+
+TRAIN = TrainConfig(steps=2, warmup_steps=0, evaluate_every=2)
+
+
+def test_gates_have_names_by_layer_and_direction():
+    layer = stack(bidirectional(gru(4)), recurrent(lstm(3)))
+    params, xs = layer.init(jax.random.key(0), 2), jax.random.normal(jax.random.key(1), (3, 5, 2))
+    found = gates_of(layer.apply(params, xs, record=True).record, row=2)
+    assert {name: values.shape for name, values in found.items()} == {
+        **{f"layer 1 {way} {gate}": (5, 4) for way in ("forward", "backward") for gate in "rzn"},
+        **{f"layer 2 {gate}": (5, 3) for gate in "ifgo"},
+    }
+    for way, part, reverse in (("forward", params[0][0], False), ("backward", params[0][1], True)):
+        alone = unroll(gru(4), part, xs, reverse=reverse, record=True).record.gates["z"][2]
+        np.testing.assert_array_equal(found[f"layer 1 {way} z"], alone)
+    pair = stack(recurrent(gru(4)), recurrent(gru(4)))  # Two layers are no two directions.
+    record = pair.apply(pair.init(jax.random.key(0), 2), xs, record=True).record
+    assert "layer 2 z" in gates_of(record)
+    alone = recurrent(gru(4))
+    assert set(gates_of(alone.apply(alone.init(jax.random.key(0), 2), xs, record=True).record)) == set("rzn")
+
+
+def test_a_constant_gate_remembers_for_the_steps_that_it_leaves():
+    np.testing.assert_allclose(memory_time(jnp.array([[0.8, 0.0], [0.8, 0.5]])), [5, 4 / 3], rtol=1e-5)
+
+
+@pytest.fixture
+def looked_at(corpus, tmp_path, monkeypatch, capsys):  # noqa: F811
+    """The command on a run of a task, whose configuration names the cell."""
+
+    def look(cell, *options, task=None):
+        config = MusicConfig(model=SequenceConfig(cell=cell, features=5), train=TRAIN)
+        task = task or next_step(config, {})
+        fit(task, TRAIN, tmp_path / cell, plain=True)
+        run = type("Run", (), {"tasks": lambda self: {"": task}})()
+        record = {"variant": cell, "config": {"model": {"cell": cell}}}
+        monkeypatch.setattr(gates, "reread", lambda path: (run, record))
+        capsys.readouterr()
+        code = cli.main(["gates", str(tmp_path / cell), "--out", str(tmp_path / "a.png"), *options])
+        return code, *capsys.readouterr()
+
+    return look
+
+
+def test_the_command_draws_every_gate_and_says_what_it_does(looked_at, tmp_path):
+    code, out, _ = looked_at("lstm", "--number", "4")
+    assert code == 0
+    assert "lstm, piece 4 of jsb_chorales's test, 69 steps" in out
+    rows = {line.split("│")[1].strip(): line.split("│")[2:-1] for line in out.splitlines() if "│" in line}
+    assert set(rows) == set("ifgo")
+    assert [cell.strip() for cell in rows["g"][1:]] == ["–"] * 4  # A candidate is never open or shut.
+    assert [cell.strip() == "–" for cell in rows["f"][1:]] == [False] * 4
+    assert [cell.strip() == "–" for cell in rows["o"][1:]] == [False, False, True, True]
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+
+
+def test_what_cannot_be_looked_at_is_named(looked_at, tmp_path, monkeypatch):
+    code, _, err = looked_at("gru", "--number", "7")
+    assert (code, err) == (2, "error: number = 7; there are 7 pieces, expected 0 to 6\n")
+    code, _, err = looked_at("gru", "--fold", "x")
+    assert (code, err.startswith("error: --fold = x; expected one of ")) == (2, True)
+    code, _, err = looked_at("gru", "--out", str(tmp_path / "a.jpg"))
+    assert (code, "expected a name that ends in .png" in err) == (2, True)
+    monkeypatch.undo()
+    assert cli.main(["gates", str(tmp_path / "nothing")]) == 2
