@@ -1,9 +1,14 @@
-"""What happens inside recurrent layers while they read: the activations of their gates, by name."""
+"""What happens inside recurrent layers: the activations of their gates, and how far back a gradient reaches."""
 
+from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
+from lstm_gru.cells import Cell
 from lstm_gru.layers import Array, Directions
-from lstm_gru.recurrent import Record
+from lstm_gru.recurrent import Record, step
 
 
 def gates_of(record: Any, row: int = 0) -> dict[str, Array]:
@@ -53,3 +58,42 @@ def memory_time(keep: Array) -> Array:
       [2.0, 10.0]
     """
     return 1 / (1 - keep.mean(axis=0))
+
+
+def gradient_norms(cell: Cell, params: Any, xs: Array, loss: Callable[[Array], Array]) -> Array:
+    """Return how much a loss at the end depends on the state k steps before it.
+
+    Equation: ``‖∂ loss(h_T) / ∂ s_{T-k}‖``, for all parts of the carry s together, averaged over the batch; the loss
+    itself is at k = 0. Where it falls exponentially with k, what happened long ago cannot be learned: Bengio, Simard &
+    Frasconi 1994; Pascanu, Mikolov & Bengio 2013, section 2.
+
+    Args:
+      cell: any.
+      params: its parameters.
+      xs: ``[B, T, F]``.
+      loss: from the last outputs ``[B, H]`` to a number for each row, ``[B]``.
+
+    Returns:
+      ``[T]``, of k = 0 ... T - 1.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from lstm_gru.cells import lstm
+      >>> cell = lstm(4)
+      >>> params = cell.init(jax.random.key(0), in_features=2)
+      >>> gradient_norms(cell, params, jnp.ones((3, 7, 2)), lambda h: h.sum(axis=-1)).shape
+      (7,)
+    """
+    start = cell.initial_carry(params, len(xs))
+    nudges = jax.tree.map(lambda leaf: jnp.zeros((xs.shape[1], *leaf.shape), leaf.dtype), start)
+
+    def nudged(nudges: Any) -> Array:
+        def body(carry: Any, now: tuple[Array, Any]) -> tuple[Any, Array]:
+            x, nudge = now
+            carry = jax.tree.map(jnp.add, step(cell, params, carry, x)[0], nudge)
+            return carry, cell.hidden(carry)
+
+        return loss(jax.lax.scan(body, start, (xs.swapaxes(0, 1), nudges))[1][-1]).sum()
+
+    parts = [jnp.sum(leaf**2, axis=range(2, leaf.ndim)) for leaf in jax.tree.leaves(jax.grad(nudged)(nudges))]
+    return jnp.sqrt(sum(parts)).mean(axis=1)[::-1]

@@ -5,12 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_music import corpus  # noqa: F401 (a fixture)
+from tools import random_params
 
 from lstm_gru import cli
-from lstm_gru.cells import gru, lstm
+from lstm_gru.cells import CELLS, gru, lstm
 from lstm_gru.commands import gates
 from lstm_gru.config import TrainConfig
-from lstm_gru.inside import gates_of, memory_time
+from lstm_gru.inside import gates_of, gradient_norms, memory_time
 from lstm_gru.layers import bidirectional, recurrent, stack
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.recurrent import unroll
@@ -40,6 +41,24 @@ def test_gates_have_names_by_layer_and_direction():
 
 def test_a_constant_gate_remembers_for_the_steps_that_it_leaves():
     np.testing.assert_allclose(memory_time(jnp.array([[0.8, 0.0], [0.8, 0.5]])), [5, 4 / 3], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru_reset_before", "mingru"])
+def test_gradient_norms_are_those_of_a_loss_of_the_carry_so_many_steps_before(x64, name):
+    cell = CELLS[name](3)
+    params = random_params(cell, 2, jnp.float64)
+    xs = jax.random.normal(jax.random.key(1), (4, 6, 2), jnp.float64)
+    loss = lambda hidden: jnp.sin(hidden).sum(axis=-1)  # noqa: E731
+    found = gradient_norms(cell, params, xs, loss)
+    for k in (0, 2, 5):
+        carry = unroll(cell, params, xs[:, : 6 - k]).carry
+
+        def later(carry, k=k):
+            final = unroll(cell, params, xs[:, 6 - k :], carry).carry if k else carry
+            return loss(cell.hidden(final)).sum()
+
+        squares = sum((leaf**2).sum(axis=1) for leaf in jax.tree.leaves(jax.grad(later)(carry)))
+        np.testing.assert_allclose(found[k], np.sqrt(squares).mean(), rtol=1e-10)
 
 
 @pytest.fixture

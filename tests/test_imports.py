@@ -18,7 +18,7 @@ BELOW = {
     "inputs": {"cells"},
     "reverse_mode": set(),
     "chunks": set(),
-    "inside": {"layers", "recurrent"},
+    "inside": {"layers", "recurrent", "cells"},
     "recurrent": {"inputs", "reverse_mode", "chunks", "cells"},
     "dropout": {"chunks", "cells"},
     "graph": {"cells"},
