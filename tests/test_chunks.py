@@ -12,12 +12,12 @@ from lstm_gru.layers import bidirectional, recurrent
 from lstm_gru.recurrent import unroll
 
 B, F, H = 3, 3, 4
-NOISY = {
-    "zoneout": zoneout(lstm(H), 0.3),
-    "variational": variational(gru(H), inputs=0.3, state=0.3),
-    "both": zoneout(variational(CELLS["mgu"](H), inputs=0.4), 0.2),
+KINDS = {
+    "gated": CELLS["peephole_lstm"](H),
+    "step": CELLS["gru_reset_before"](H),
+    "linear": CELLS["mingru"](H),
+    "noisy": zoneout(variational(lstm(H), inputs=0.4, state=0.3), 0.3),
 }
-KINDS = {name: CELLS[name](H) for name in ("lstm", "peephole_lstm", "gru", "gru_reset_before", "mingru")} | NOISY
 both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 
 
@@ -27,6 +27,7 @@ def arguments(cell, time):
     return params, xs, random_carry(cell, params, B)
 
 
+@pytest.mark.usefixtures("op_by_op")
 @both_directions
 @pytest.mark.parametrize("name", KINDS)
 def test_values_gradients_and_noise_are_the_same(x64, name, reverse):
@@ -40,12 +41,12 @@ def test_values_gradients_and_noise_are_the_same(x64, name, reverse):
             )
             return scalar(found), found
 
-        return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))(*arguments(cell, time))
+        return jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)(*arguments(cell, time))
 
     assert_close(run(lean=True), run(lean=False), 1e-12)
 
 
-@pytest.mark.parametrize("time", [0, 1, 2, 4, 5])
+@pytest.mark.parametrize("time", [0, 1, 5])
 def test_every_length_of_a_sequence_is_read_once(x64, time):
     cell = lstm(H)
     params, xs, carry = arguments(cell, time)
