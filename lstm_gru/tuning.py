@@ -91,5 +91,6 @@ def _compared(grid: Grid, jobs: int) -> Iterator[Record]:
 
 def _selected_by(run: Path) -> dict[str, str]:
     """The metric by which a finished run's folds chose their checkpoints, and its direction."""
-    scores = read_json(next(iter(fold_directories(run).values())) / "scores.json")
-    return {name: scores["selected_by"][name] for name in ("metric", "direction")}
+    found = (read_json(fold / "scores.json")["selected_by"] for fold in fold_directories(run).values())
+    selected = next(selected for selected in found if selected)  # Some folds may have no validation part.
+    return {name: selected[name] for name in ("metric", "direction")}

@@ -59,7 +59,9 @@ def test_networks_are_compared_with_rules_and_everything_is_written(data, tmp_pa
         assert name in printed
     assert "site.csv, daily, 120 steps: the last 4 x 7, from 2024-04-02 on" in printed
     assert "a trivial rule, wins on the test folds" in printed  # Four steps of training win nothing.
-    assert "--use season forecasts with it" in printed or "--use ridge forecasts with it" in printed
+    assert "MASE (season 7)" in printed
+    said = " ".join(printed.split())
+    assert "best on validation; --use season forecasts with" in said or "best on validation; --use ridge forec" in said
     out = tmp_path / "forecast"
     assert {path.name for path in out.iterdir()} == {
         "rnn", "lstm", "gru", "forecast.csv", "forecast.png", "forecast-mail.png",
@@ -96,8 +98,25 @@ def test_newer_data_are_forecast_from_the_run_alone(data, tmp_path, capsys):
     assert (tmp_path / "forecast" / "forecast.csv").read_text() == before
 
 
+def test_newer_data_that_a_run_cannot_read_are_refused(data, tmp_path, capsys):
+    assert call(data) == 0
+    capsys.readouterr()
+    given = ("forecast/gru", "--data")
+    weekly = write(tmp_path / "weekly.csv", range(0, DAYS, 7))
+    assert "weekly.csv: weekly data; this forecaster reads daily ones" in refused(capsys, *given, weekly)
+    zoned = tmp_path / "zoned.csv"
+    zoned.write_text(HEADER + "".join(f"{day(k)}T00:00Z,{100 + k},1,1\n" for k in range(90)))
+    assert "zoned.csv: times in Z; this forecaster was trained on times in no zone" in refused(capsys, *given, zoned)
+    empty = tmp_path / "empty.csv"
+    empty.write_text(HEADER + "".join(f"{day(k)},{100 + k if k < 40 else ''},1,1\n" for k in range(90)))
+    assert "empty.csv: column 'visits' is missing throughout the last" in refused(capsys, *given, empty)
+    for option, value in (("--horizon", 9), ("--use", "ridge"), ("--cell", "lstm"), ("--value-column", "mail")):
+        assert f"{option}: given with RUN, which has its own" in refused(capsys, *given, data, option, value)
+
+
 def test_a_rule_is_used_when_asked(data, tmp_path, capsys):
     assert call(data, "--use", "season") == 0
+    assert "forecast that is written is that of last season (7 steps)" in " ".join(capsys.readouterr().out.split())
     rows = read((tmp_path / "forecast" / "forecast.csv").read_text())
     for k, line in enumerate(rows):
         assert line["visits"] == row(DAYS - 7 + k).split(",")[1].rstrip("0").rstrip(".")
@@ -131,12 +150,14 @@ def test_what_is_missing_is_named(data, capsys):
         (["--freq", "fortnight"], "--freq = 'fortnight'; expected a number and a unit"),
         (["--freq", "2D"], "is off the grid"),
         (["--data", "nowhere.csv"], "nowhere.csv: cannot be read"),
-        (["--logarithm", "--value-column", "mail", "--data", "negative.csv"], "the logarithm needs values above -1"),
+        (["--logarithm", "--value-column", "mail", "--data", "negative.csv"], "has -5 at 2024-01-01; the logarithm"),
+        (["--logarithm", "--data", "late.csv"], "'visits' has -3 at 2024-03-29; the logarithm needs values above -1"),
         (["--value-column", "weather", "--data", "constant.csv"], "column 'weather' is the constant 1"),
     ],
 )
 def test_bad_input_is_one_sentence_before_anything_is_written(data, tmp_path, capsys, options, message):
     (tmp_path / "negative.csv").write_text(HEADER + "".join(f"{day(k)},1,{-5 - k},1\n" for k in range(90)))
+    (tmp_path / "late.csv").write_text(HEADER + "".join(f"{day(k)},{k if k < 88 else -3},2,1\n" for k in range(90)))
     (tmp_path / "constant.csv").write_text(HEADER + "".join(f"{day(k)},1,2,1\n" for k in range(90)))
     given = {"--data": data, "--time-column": "day", "--value-column": "visits", "--horizon": 7}
     flags = [option for option in options if option == "--logarithm"]

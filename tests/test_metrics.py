@@ -7,7 +7,7 @@ import pytest
 
 from lstm_gru import metrics
 
-NAMES = ("rmse", "mae", "mape", "smape", "r2", "r2_about_forecast", "explained_variance", "frobenius_accuracy")
+NAMES = ("rmse", "mae", "mape", "smape", "r2", "explained_variance", "frobenius_accuracy")
 POINTWISE = {name: getattr(metrics, name) for name in NAMES} | {"pinball": partial(metrics.pinball, level=0.8)}
 INTERVAL = {"coverage": lambda forecast, observed: metrics.coverage(forecast - 0.5, forecast + 0.5, observed)}
 every = pytest.mark.parametrize("metric", [*POINTWISE.values(), *INTERVAL.values()], ids=[*POINTWISE, *INTERVAL])
@@ -86,3 +86,16 @@ def test_a_widened_interval_covers_its_share_and_with_a_smaller_factor_less():
     assert coverage(factor * (1 - 1e-9)) < 0.8
     np.testing.assert_array_equal(metrics.widen(predicted, factor)[..., 1], centre)
     np.testing.assert_allclose(metrics.widen(predicted, 2.0)[..., 0], centre - 0.6)
+
+
+def test_the_least_factor_that_covers_a_share_is_found():
+    """A single far observation does not count where the share can do without it."""
+    predicted, observed = np.array([[-1.0, 0.0, 1.0]] * 5), np.array([0.1, 0.2, -0.3, 0.4, 9.0])
+    assert metrics.interval_factor(predicted, observed, 0.8) == pytest.approx(0.4)
+    assert metrics.interval_factor(predicted, observed, 1.0) == pytest.approx(9.0)
+    with pytest.raises(ValueError, match="meet at the centre"):
+        metrics.interval_factor(np.zeros((5, 3)), observed, 0.8)
+    with pytest.raises(ValueError, match="some bounds are NaN"):
+        metrics.interval_factor(np.full((5, 3), np.nan), observed, 0.8)
+    with pytest.raises(ValueError, match=r"predicted has shape \(5, 3\); expected \(4, 3\)"):
+        metrics.interval_factor(predicted, observed[:4], 0.8)

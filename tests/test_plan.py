@@ -91,3 +91,12 @@ def test_cells_have_equal_parameter_counts():
 def test_a_season_counts_when_training_has_seen_it_twice():
     assert plan(series_of("day", 600), 7, targets=1).seasons == (7,)
     assert plan(series_of("day", 1_000), 7, targets=1).seasons == (7, 364)
+
+
+@pytest.mark.parametrize("length", [9_000, 40_000, 77_777])
+def test_the_validation_part_reads_from_every_hour_of_the_day_and_day_of_the_week(length):
+    found = plan(series_of("hour", length), 12, targets=1)
+    windows = Windows(series_of("hour", length), found.windows, found.parts.train_end)
+    origins = windows.origins(found.parts.train_end, found.parts.valid_end, found.valid_stride)
+    assert set(origins % 24) == set(range(24))
+    assert len(set(origins % 168)) > 100

@@ -66,7 +66,7 @@ def test_cells_without_a_number_are_nan(tmp_path, cell):
         DAYS.replace(",", "\t"),
         DAYS.replace("ts,y", ' "ts", "y"'),
         '"ts";"a,b,c,d";"y"\n2020-01-01;;1\n2020-01-02;;2\n',
-        'ts;"y, or z; or both";y\n2020-01-01;1,5;1,0\n2020-01-02;;2.0\n',
+        'ts;"y, or z; or both";y\n2020-01-01;1,5;1,0\n2020-01-02;;2,0\n',
         'ts,"a;b;c;d",y\n2020-01-01,é,1\n2020-01-02,\u2028,2\n',
         'ts,"two\nlines",y\n2020-01-01,"x ""y"" \n\n",1\n2020-01-02,,2\n',
     ],
@@ -88,8 +88,10 @@ def test_gzip_is_recognised_by_suffix_or_content_and_hashed_as_it_is_stored(tmp_
 
 
 def test_semicolons_allow_a_decimal_comma_and_nothing_else_does(tmp_path):
-    series = read(tmp_path, "ts;y\n2020-01-01;-1,5\n2020-01-02;2.25\n")
-    np.testing.assert_array_equal(series.values, [[-1.5], [2.25]])
+    for text in ("ts;y\n2020-01-01;-1,5\n2020-01-02;2,25\n", "ts;y\n2020-01-01;-1.5\n2020-01-02;2.25\n"):
+        np.testing.assert_array_equal(read(tmp_path, text).values, [[-1.5], [2.25]])
+    with pytest.raises(InputError, match=r"line 3, column 'y': '1.234', after '950,5'; expected a decimal comma or a"):
+        read(tmp_path, "ts;y\n2020-01-01;950,5\n2020-01-02;1.234\n")  # Thousands: neither reading is safe.
     for text in ('ts,y\n2020-01-01,"1,5"\n2020-01-02,2\n', "ts\ty\n2020-01-01\t1,5\n", "ts;y\n2020-01-01;1.234,5\n"):
         with pytest.raises(InputError, match=r"line 2, column 'y': '(1,5|1.234,5)' is not a finite number"):
             read(tmp_path, text)

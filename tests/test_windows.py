@@ -142,7 +142,11 @@ def test_batches_hold_nothing_from_the_end_of_training_on():
     [
         ([[1, 2]] * 9, CONFIG, "a.csv: column 'column 0' is the constant 1 in the training part"),
         ([[1, np.nan], [2, np.nan]] * 5, CONFIG, "a.csv: column 'column 1' is no value in the training part"),
-        ([-1, 2, 3, 4, 5, 6, 7], WindowConfig(lookback=1, horizon=1, logarithm=True), "has -1; the logarithm needs"),
+        (
+            [-1, 2, 3, 4, 5, 6, 7],
+            WindowConfig(lookback=1, horizon=1, logarithm=True),
+            "has -1 at 2024-01-01T00:00:00; the logarithm needs",
+        ),
     ],
 )
 def test_series_with_nothing_to_learn_are_refused(values, config, message):
@@ -163,3 +167,16 @@ def test_series_with_nothing_to_learn_are_refused(values, config, message):
 def test_settings_out_of_range_are_refused(change, message):
     with pytest.raises(InputError, match=message):
         WindowConfig(**change)
+
+
+def test_the_logarithm_is_of_what_is_forecast_wherever_it_stands():
+    values = np.stack([np.arange(12.0), np.arange(12.0) - 20], axis=-1)  # The second is read only, as a temperature.
+    config = WindowConfig(lookback=1, horizon=1, logarithm=True)
+    windows = Windows(series_of(values), config, train_end=8, targets=1)
+    scaled = windows.scale.to_network(values, 1) * windows.scale.factor + windows.scale.offset
+    np.testing.assert_allclose(scaled, np.stack([np.log1p(values[:, 0]), values[:, 1]], axis=-1))
+    values[10, 0] = -1  # Long after training.
+    with pytest.raises(InputError, match="the logarithm needs values above -1"):
+        Windows(series_of(values), config, train_end=8, targets=1)
+    with pytest.raises(InputError, match="the logarithm needs"):
+        Windows(series_of(values), config, train_end=8, targets=1, scale=windows.scale)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstm_gru.data.windows import Windows
 
-ROWS_AT_ONCE = 200_000
+VALUES_AT_ONCE = 10_000_000  # Of regressors: some hundreds of megabytes with what is made of them.
 MOST_WINDOWS = 200_000
 
 Rule = Callable[[np.ndarray], np.ndarray]
@@ -102,8 +102,10 @@ def _regressors(inputs: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _pieces(windows: Windows, origins: np.ndarray) -> list[np.ndarray]:
-    rows = windows.targets * windows.config.horizon
-    return np.array_split(origins, -(-len(origins) * rows // ROWS_AT_ONCE))
+    inputs = windows.inputs(origins[:1])
+    regressors = 2 * inputs["values"].shape[-1] + inputs["context"].size + inputs["known"].shape[-1] + 1
+    values = len(origins) * windows.targets * windows.config.horizon * regressors
+    return np.array_split(origins, min(len(origins), -(-values // VALUES_AT_ONCE)))
 
 
 def _carried_forward(windows: Windows) -> np.ndarray:

@@ -14,7 +14,7 @@ from lstm_gru.data.series import Series
 from lstm_gru.data.tables import read_series
 from lstm_gru.data.timebase import parse_frequency
 from lstm_gru.errors import InputError
-from lstm_gru.forecast.compare import HEADINGS, Comparison, Entry
+from lstm_gru.forecast.compare import Comparison, Entry
 from lstm_gru.forecast.network import Columns, load_network
 from lstm_gru.forecast.output import Future, draw_future, write_future
 from lstm_gru.forecast.plan import WIDTHS, plan
@@ -22,6 +22,7 @@ from lstm_gru.report.tables import Table
 
 DEFAULT_OUT = Path("forecast")
 ALL = "all"
+WITHOUT_RUN = ("time_column", "value_column", "exogenous", "horizon", "cell", "freq", "logarithm", "use", "seed")
 USES = {"network": "", "last": "last value", "season": "last season", "ridge": "ridge"}
 Names = Annotated[str, tyro.conf.arg(metavar="NAME[,NAME...]")]
 
@@ -74,6 +75,9 @@ def forecast(argv: list[str]) -> int:
 
 def _check(arguments: ForecastArguments) -> None:
     needed = ("data",) if arguments.run is not None else ("data", "time_column", "value_column", "horizon")
+    for name in WITHOUT_RUN if arguments.run is not None else ():
+        if getattr(arguments, name) != getattr(ForecastArguments(), name):
+            raise InputError(f"--{name.replace('_', '-')}: given with RUN, which has its own; expected it without RUN")
     for name in needed:
         if getattr(arguments, name) is None:
             raise InputError(f"--{name.replace('_', '-')}: missing; expected it" + (" without RUN" * (name != "data")))
@@ -85,7 +89,8 @@ def _check(arguments: ForecastArguments) -> None:
 
 def _forecast_only(arguments: ForecastArguments) -> None:
     network = load_network(arguments.run)
-    series = _read(arguments, network.columns, network.columns.frequency)
+    series = _read(arguments, network.columns, None)
+    network.columns.check(series)
     future = Future(series, network.columns.values, network.forecast(series), network.model.cell.upper())
     if arguments.out is None:
         write_future(sys.stdout, future)
@@ -96,10 +101,11 @@ def _forecast_only(arguments: ForecastArguments) -> None:
 def _train_and_forecast(arguments: ForecastArguments) -> None:
     names = [part.strip() for part in arguments.value_column.split(",")]
     exogenous = [part.strip() for part in arguments.exogenous.split(",") if part.strip()]
-    columns = Columns(arguments.time_column, tuple(names), tuple(exogenous), (0, "s"))
+    columns = Columns(arguments.time_column, tuple(names), tuple(exogenous), (0, "s"), "")
     series = _read(arguments, columns, arguments.freq and parse_frequency(arguments.freq))
     step = series.base.step
-    columns = columns._replace(step=(int(step.astype(int)), np.datetime_data(step.dtype)[0]))
+    step = int(step.astype(int)), np.datetime_data(step.dtype)[0]
+    columns = columns._replace(step=step, zone=series.base.zone)
     chosen = plan(series, arguments.horizon, targets=len(names), logarithm=arguments.logarithm)
     if arguments.use == "season" and not chosen.seasons:
         raise InputError(
@@ -109,10 +115,11 @@ def _train_and_forecast(arguments: ForecastArguments) -> None:
     entries, out = comparison.rule_entries(), arguments.out or DEFAULT_OUT
     for cell in WIDTHS if arguments.cell == ALL else (arguments.cell,):
         entries[cell.upper()] = comparison.train(cell, out / cell, arguments.seed)
-    show(_table(entries), _title(comparison))
+    show(_table(entries, comparison.headings), _title(comparison))
     best = min((name for name in entries if entries[name].network), key=lambda name: entries[name].valid_rmse)
-    print(_verdict(entries, best))
-    _write(out, _future(arguments, comparison, entries, best))
+    future = _future(arguments, comparison, entries, best)
+    print(_verdict(entries, future.by, best))
+    _write(out, future)
 
 
 def _read(arguments: ForecastArguments, columns: Columns, frequency: np.timedelta64 | None) -> Series:
@@ -155,24 +162,24 @@ def _title(comparison: Comparison) -> str:
     )
 
 
-def _table(entries: Mapping[str, Entry]) -> Table:
+def _table(entries: Mapping[str, Entry], headings: Mapping[str, str]) -> Table:
     """Rows from worst to best."""
     ranked = sorted(entries.items(), key=lambda item: -item[1].scores["rmse"])
     rows = [
-        (name if entry.network else f"{name} (trivial)", *(f"{entry.scores[score]:.4g}" for score in HEADINGS))
+        (name if entry.network else f"{name} (trivial)", *(f"{entry.scores[score]:.4g}" for score in headings))
         for name, entry in ranked
     ]
-    return Table(("", *HEADINGS.values()), tuple(rows))
+    return Table(("", *headings.values()), tuple(rows))
 
 
-def _verdict(entries: Mapping[str, Entry], best: str) -> str:
-    """Who won, said plainly when it is a trivial rule."""
+def _verdict(entries: Mapping[str, Entry], used: str, best: str) -> str:
+    """Who won, said plainly when it is a trivial rule; and whose forecast is written."""
     winner = min(entries, key=lambda name: entries[name].scores["rmse"])
     error = f"RMSE {entries[winner].scores['rmse']:.4g}"
+    written = f"The forecast that is written is that of {used}" + ", best on validation" * (used == best)
     if entries[winner].network:
-        return f"{winner} wins on the test folds ({error}); the forecast is that of {best}, best on validation."
+        return f"{winner} wins on the test folds ({error}). {written}."
+    network = min(entry.scores["rmse"] for entry in entries.values() if entry.network)
+    won = f"{winner}, a trivial rule, wins on the test folds ({error}; the best network has {network:.4g})."
     option = next(option for option, rule in USES.items() if rule and winner.startswith(rule))
-    return (
-        f"{winner}, a trivial rule, wins on the test folds ({error}; the best network has "
-        f"{min(e.scores['rmse'] for e in entries.values() if e.network):.4g}): --use {option} forecasts with it."
-    )
+    return f"{won} {written}" + (f"; --use {option} forecasts with the winner." if used != winner else ".")

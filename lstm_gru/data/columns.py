@@ -165,6 +165,13 @@ def _place(file: str, column: str, lines: Sequence[int] | LineNumbers, row: int)
 
 def _numbers(texts: Sequence[str], place: Callable[[int], str], delimiter: str) -> np.ndarray:
     """The numbers of a column's cells; where semicolons divide the cells, a comma is a decimal comma."""
+    if delimiter == ";":
+        comma, dot = (next((row for row, text in enumerate(texts) if mark in text), None) for mark in ",.")
+        if None not in (comma, dot) and comma != dot:
+            raise InputError(
+                f"{place(max(comma, dot))}: {texts[max(comma, dot)]!r}, after {texts[min(comma, dot)]!r}; expected a "
+                "decimal comma or a decimal point throughout, and nothing between thousands"
+            )
     numbers = np.empty(len(texts))
     for row, text in enumerate(texts):
         number = _number(text.replace(",", ".") if delimiter == ";" else text)

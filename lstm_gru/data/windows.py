@@ -38,7 +38,7 @@ class WindowConfig:
     scaling: Literal["standard", "range", "maximum"] = "standard"
     """Mean 0 and deviation 1, or 0 to 1, of each series; maximum divides all by the largest value of all."""
     logarithm: bool = False
-    """Forecast log(1 + value); values must be above -1."""
+    """Forecast log(1 + value); values to forecast must be above -1."""
 
     def __post_init__(self) -> None:
         """Check every range.
@@ -60,16 +60,17 @@ class Scale(NamedTuple):
     Attributes:
       offset: ``[C]``.
       factor: ``[C]``, above 0.
-      logarithm: whether f(value) is log(1 + value), not the value itself.
+      logarithm: whether f(value) is log(1 + value), not the value itself, for the columns that are forecast.
     """
 
     offset: np.ndarray
     factor: np.ndarray
     logarithm: bool
 
-    def to_network(self, values: np.ndarray) -> np.ndarray:
-        """Scale ``[..., C]``."""
-        return ((np.log1p(values) if self.logarithm else values) - self.offset) / self.factor
+    def to_network(self, values: np.ndarray, targets: int | None = None) -> np.ndarray:
+        """Scale ``[..., C]``; the logarithm is of the first columns, so many as are forecast, or of all."""
+        values = logarithm_of_first(values, targets) if self.logarithm else values
+        return (values - self.offset) / self.factor
 
     def to_units(self, scaled: np.ndarray) -> np.ndarray:
         """Return ``[..., C]`` in the series' own units."""
@@ -91,7 +92,7 @@ class Windows:
 
     Raises:
       InputError: when there are too few values for one window, a column is constant or missing throughout before
-        ``scale_end``, or the logarithm is asked of values of -1 or less.
+        ``scale_end``, or the logarithm is asked of values of -1 or less, wherever in the series they are.
     """
 
     def __init__(
@@ -106,8 +107,10 @@ class Windows:
     ):
         self.series, self.config, self.train_end = series, config, train_end
         self.targets = len(series.names) if targets is None else targets
-        self.scale = scale or _fitted_scale(series, config, train_end if scale_end is None else scale_end)
-        self._values = self.scale.to_network(series.values).astype(np.float32)
+        self.scale = scale or _fitted_scale(series, config, train_end if scale_end is None else scale_end, self.targets)
+        if self.scale.logarithm:
+            _check_above(series, self.targets)
+        self._values = self.scale.to_network(series.values, self.targets).astype(np.float32)
         self._missing = np.isnan(self._values)
         self._values[self._missing] = 0
         self._steps = np.arange(-config.lookback + 1, 1), np.arange(1, config.horizon + 1)
@@ -207,16 +210,31 @@ class Windows:
         return calendar_features(self.series.time(index), self.config.calendar).astype(np.float32)
 
 
-def _fitted_scale(series: Series, config: WindowConfig, end: int) -> Scale:
+def logarithm_of_first(values: np.ndarray, count: int | None) -> np.ndarray:
+    """Return ``[..., C]`` with log(1 + value) in place of the first columns, or of all."""
+    count = values.shape[-1] if count is None else count
+    return np.concatenate([np.log1p(values[..., :count]), values[..., count:]], axis=-1)
+
+
+def _check_above(series: Series, targets: int) -> None:
+    for name, column in zip(series.names[:targets], series.values.T, strict=False):
+        if (low := np.flatnonzero(column <= -1)).size:
+            when, value = series.base.text(int(low[0])), column[low[0]]
+            raise InputError(
+                f"{series.source['file']}: column {name!r} has {value:g} at {when}; the logarithm needs values above -1"
+            )
+
+
+def _fitted_scale(series: Series, config: WindowConfig, end: int, targets: int) -> Scale:
     seen, file = series.values[:end], series.source["file"]
     for name, column in zip(series.names, seen.T, strict=True):
         values = column[~np.isnan(column)]
         if not len(values) or values.min() == values.max():
             what = "no value" if not len(values) else f"the constant {values[0]:g}"
             raise InputError(f"{file}: column {name!r} is {what} in the training part; nothing to learn")
-        if config.logarithm and values.min() <= -1:
-            raise InputError(f"{file}: column {name!r} has {values.min():g}; the logarithm needs values above -1")
-    seen = np.log1p(seen) if config.logarithm else seen
+    if config.logarithm:
+        _check_above(series, targets)
+        seen = logarithm_of_first(seen, targets)
     zero, one = np.zeros(seen.shape[1]), np.ones(seen.shape[1])
     offset, factor = {
         "standard": lambda: (np.nanmean(seen, axis=0), np.nanstd(seen, axis=0)),

@@ -16,14 +16,14 @@ from lstm_gru.metrics import coverage, mae, mase_scale, rmse, smape
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, Forecasts, forecasting, read_forecasts
 from lstm_gru.training.loop import fit
 
-HEADINGS = {"rmse": "RMSE", "mae": "MAE", "mase": "MASE", "smape": "sMAPE (0-2)", "coverage": "coverage of 80 %"}
+SCORES = ("rmse", "mae", "mase", "smape", "coverage")
 
 
 class Entry(NamedTuple):
     """One row of the comparison.
 
     Attributes:
-      scores: by the names of `HEADINGS`, over all test folds.
+      scores: by the names of `SCORES`, over all test folds.
       valid_rmse: on the validation part.
       network: its run directory; None for a rule.
     """
@@ -50,6 +50,17 @@ class Comparison:
         self.valid_origins = self.windows.origins(parts.train_end, parts.valid_end, plan.valid_stride)
         self.test_origins = self.windows.origins(parts.valid_end, len(series), parts.test_stride)
         self.rules = fitted_rules(self.windows, plan.seasons, self.valid_origins)
+
+    @property
+    def headings(self) -> dict[str, str]:
+        """Each score with its unit or convention."""
+        mase = f"MASE (season {self.season})"
+        return dict(zip(SCORES, ("RMSE", "MAE", mase, "sMAPE (0-2)", "coverage of 80 %"), strict=True))
+
+    @property
+    def season(self) -> int:
+        """Steps of the season that MASE is scaled by: the shortest, or 1 without any."""
+        return self.plan.seasons[0] if self.plan.seasons else 1
 
     def rule_entries(self) -> dict[str, Entry]:
         """Return the rows of the trivial rules."""
@@ -80,11 +91,10 @@ class Comparison:
         return Entry(self.score(found), scores["selected_by"]["value"], run_dir)
 
     def score(self, forecasts: Forecasts) -> dict[str, float]:
-        """Return the scores of forecasts from the test origins; MASE is by the shortest season, 1 step without any."""
+        """Return the scores of forecasts from the test origins."""
         observed = self.windows.observed(forecasts.origins)
-        season = self.plan.seasons[0] if self.plan.seasons else 1
         history = self.series.values[: self.plan.parts.train_end, : self.targets]
-        scales = np.array([mase_scale(column, season) for column in history.T])[None, :, None]
+        scales = np.array([mase_scale(column, self.season) for column in history.T])[None, :, None]
         return {
             "rmse": rmse(forecasts.centre, observed),
             "mae": mae(forecasts.centre, observed),

@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_gru.config import from_settings
 from lstm_gru.data.series import Series
+from lstm_gru.data.timebase import TimeBase
 from lstm_gru.data.windows import Scale, WindowConfig, Windows
 from lstm_gru.errors import InputError
 from lstm_gru.files import read_json
@@ -26,22 +27,32 @@ class Columns(NamedTuple):
       values: columns that are forecast.
       exogenous: columns that are read up to the origin only.
       step: the time base's step as `numpy.timedelta64` takes it, count and unit.
+      zone: of the times, as the file writes it behind them; "" where it has none.
     """
 
     time: str
     values: tuple[str, ...]
     exogenous: tuple[str, ...]
     step: tuple[int, str]
+    zone: str
 
     @property
     def all(self) -> tuple[str, ...]:
         """The columns of the series, those that are forecast first."""
         return (*self.values, *self.exogenous)
 
-    @property
-    def frequency(self) -> np.timedelta64:
-        """The time base's step."""
-        return np.timedelta64(*self.step)
+    def check(self, series: Series) -> None:
+        """Raise `InputError` when a series has another step or time zone: its hours would be others."""
+        base = TimeBase(series.base.start, np.timedelta64(*self.step))
+        if series.base.step != base.step:
+            raise InputError(
+                f"{series.source['file']}: {series.base.describe()} data; this forecaster reads {base.describe()} ones"
+            )
+        if series.base.zone != self.zone:
+            raise InputError(
+                f"{series.source['file']}: times in {series.base.zone or 'no zone'}; this forecaster was trained on "
+                f"times in {self.zone or 'no zone'}"
+            )
 
 
 class Network(NamedTuple):
@@ -67,7 +78,7 @@ class Network(NamedTuple):
         """Return lower bound, centre and upper bound ``[C, H, 3]`` of the steps after a series' end, in its units.
 
         Raises:
-          InputError: when the series is shorter than the window.
+          InputError: when the series is shorter than the window, or a column has no value in it.
         """
         windows = self._windows(series)
         apply = jax.jit(forecaster(self.model, widths_of(self.windows, len(self.columns.exogenous))).apply)
@@ -83,6 +94,12 @@ class Network(NamedTuple):
             raise InputError(
                 f"{series.source['file']}: {len(series)} values; this forecaster reads the last {self.windows.lookback}"
             )
+        for name, column in zip(self.columns.values, series.values.T, strict=False):
+            if np.isnan(column[-self.windows.lookback :]).all():
+                raise InputError(
+                    f"{series.source['file']}: column {name!r} is missing throughout the last {self.windows.lookback} "
+                    "steps, which are all that this forecaster reads"
+                )
         return Windows(series, self.windows, len(series), targets=len(self.columns.values), scale=self.scale)
 
 

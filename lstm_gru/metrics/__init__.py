@@ -14,11 +14,9 @@ from lstm_gru.metrics.points import (
     mape,
     mase_scale,
     r2,
-    r2_about_forecast,
     rmse,
     rolling_by_horizon,
     smape,
-    zeros_as_missing,
 )
 
 __all__ = [
@@ -34,11 +32,9 @@ __all__ = [
     "percentage",
     "pinball",
     "r2",
-    "r2_about_forecast",
     "rmse",
     "rolling_by_horizon",
     "root_mean_square",
     "smape",
     "widen",
-    "zeros_as_missing",
 ]

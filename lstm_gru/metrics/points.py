@@ -40,8 +40,7 @@ def mae(forecast: np.ndarray, observed: np.ndarray) -> float:
 def mape(forecast: np.ndarray, observed: np.ndarray) -> float:
     """Return the mean absolute percentage error as a fraction: ``mean |ŷ - y| / |y|``; arguments as for `rmse`.
 
-    Points with y = 0 are left out. Papers on traffic often leave them out of every metric: give all of them
-    ``zeros_as_missing(observed)`` then.
+    Points with y = 0 are left out.
 
     Example:
       >>> mape(np.array([1.0, 2.0, 9.0]), np.array([0.0, 4.0, np.nan]))
@@ -50,28 +49,6 @@ def mape(forecast: np.ndarray, observed: np.ndarray) -> float:
     forecast, observed = observed_pairs(forecast, observed)
     size = np.abs(observed)
     return mean(np.abs(forecast - observed)[size > 0] / size[size > 0])
-
-
-def zeros_as_missing(values: np.ndarray) -> np.ndarray:
-    """Return the values with NaN where they are exactly 0: what a silent road detector sends.
-
-    With it, mae, rmse and mape are the masked errors that papers on METR-LA and PEMS-BAY report. The Los-loop file of
-    T-GCN has its gaps filled and no zeros. Where 0 is a count, of cars at night for example, it is no gap.
-
-    Source: Li et al. 2018, "Diffusion Convolutional Recurrent Neural Network", whose errors exclude missing readings.
-
-    Args:
-      values: any shape.
-
-    Returns:
-      The same shape, in double precision.
-
-    Example:
-      >>> zeros_as_missing(np.array([60, 0]))
-      array([60., nan])
-    """
-    values = np.asarray(values, float)
-    return np.where(values == 0, np.nan, values)
 
 
 def smape(forecast: np.ndarray, observed: np.ndarray) -> float:
@@ -120,7 +97,7 @@ def r2(forecast: np.ndarray, observed: np.ndarray) -> float:
     0 is as good as the mean ȳ of what was observed; below 0 is worse. It is NaN where all observations are equal, and
     pools all points of several series, where scikit-learn takes the mean over series. Arguments as for `rmse`.
 
-    Source: Zhao et al. 2019 (T-GCN), whose original code, in TensorFlow, computes this; see `r2_about_forecast`.
+    Source: Zhao et al. 2019 (T-GCN), whose original code, in TensorFlow, computes this.
 
     Example:
       >>> r2(np.array([1.0, 2.0, 4.0, 9.0]), np.array([1.0, 2.0, 3.0, np.nan]))
@@ -128,22 +105,6 @@ def r2(forecast: np.ndarray, observed: np.ndarray) -> float:
     """
     forecast, observed = observed_pairs(forecast, observed)
     return _explained(np.sum((observed - forecast) ** 2), _departure(observed))
-
-
-def r2_about_forecast(forecast: np.ndarray, observed: np.ndarray) -> float:
-    """Return R² about the mean of the forecasts, as T-GCN's PyTorch code does: ``1 - Σ (y - ŷ)² / Σ (y - mean ŷ)²``.
-
-    Never below `r2`, and the more above it the more biased the forecasts are; for comparison with figures made by
-    that code only. The mean is over observed points. Arguments as for `rmse`.
-
-    Source: repository lehaifeng/T-GCN, T-GCN/T-GCN-PyTorch/utils/metrics.py.
-
-    Example:
-      >>> r2_about_forecast(np.array([4.0, 4.0]), np.array([1.0, 3.0]))
-      0.0
-    """
-    forecast, observed = observed_pairs(forecast, observed)
-    return _explained(np.sum((observed - forecast) ** 2), np.sum((observed - mean(forecast)) ** 2))
 
 
 def explained_variance(forecast: np.ndarray, observed: np.ndarray) -> float:
