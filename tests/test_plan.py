@@ -46,10 +46,10 @@ def test_seasons_are_whole_days_weeks_and_years(kind, expected):
 @pytest.mark.parametrize(
     ("kind", "length", "horizon", "lookback", "calendar", "folds", "train_end"),
     [
-        ("hour", 10_000, 24, 168, ("day", "week"), 4, 10_000 - 96 - 1250),
-        ("5 minutes", 6_000, 12, 288, ("day", "week"), 4, 6_000 - 48 - 750),
-        ("day", 1_000, 7, 28, ("week", "year"), 4, 1_000 - 28 - 125),
-        ("week", 300, 4, 52, ("year",), 4, 300 - 16 - 37),
+        ("hour", 10_000, 24, 168, ("day", "week"), 5, 10_000 - 120 - 1250),
+        ("5 minutes", 6_000, 12, 288, ("day", "week"), 9, 6_000 - 108 - 750),
+        ("day", 1_000, 7, 28, ("week", "year"), 15, 1_000 - 105 - 125),
+        ("week", 300, 4, 52, ("year",), 8, 300 - 32 - 37),
         ("month", 144, 12, 24, ("months",), 4, 144 - 48 - 24),
         ("day", 40, 5, 1, ("week",), 1, 40 - 5 - 10),
         ("year", 80, 3, 19, (), 4, 80 - 12 - 10),
@@ -72,6 +72,13 @@ def test_the_longest_horizon_is_said_and_works():
     assert plan(series_of("day", 90), 17, targets=1).folds == 1
     with pytest.raises(InputError, match=r"--horizon = 1; expected a longer series$"):
         plan(series_of("day", 20), 1, targets=1)
+
+
+@pytest.mark.parametrize(("length", "horizon", "folds"), [(1_000, 1, 100), (300, 1, 30), (10_000, 24, 5), (500, 30, 4)])
+def test_a_short_horizon_is_tested_more_often(length, horizon, folds):
+    found = plan(series_of("day", length), horizon, targets=1)
+    assert found.folds == folds
+    assert found.parts.valid_end == length - folds * horizon
 
 
 def test_many_columns_make_no_larger_batches():

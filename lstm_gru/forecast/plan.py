@@ -14,7 +14,7 @@ from lstm_gru.errors import InputError
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.tasks.forecasting import ForecastingConfig, Parts
 
-FOLDS = 4
+FOLDS, TESTED_STEPS = 4, 100  # Folds at least, and as many more as it takes to test so many steps.
 LONGEST_LOOKBACK = 336
 SHORTEST_LOOKBACK = 24
 FEWEST_WINDOWS = 20  # To train on.
@@ -55,9 +55,10 @@ class Plan:
 def plan(series: Series, horizon: int, *, targets: int, logarithm: bool = False) -> Plan:
     """Return settings for a series.
 
-    The last folds, up to 4 of one horizon each, are the test; before them, two horizons or an eighth of the series,
-    whichever is longer, choose the checkpoint. The window is the longest season of at most 336 steps, repeated up to
-    24 steps where it is shorter, and at most a third of what there is to train on.
+    The last folds of one horizon each are the test, 4 or, of a short horizon, as many as have 100 steps or a tenth of
+    the series, and fewer where training would not keep half of it; before them, two horizons or an eighth of the
+    series, whichever is longer, choose the checkpoint. The window is the longest season of at most 336 steps,
+    repeated up to 24 steps where it is shorter, and at most a third of what there is to train on.
 
     Args:
       series: the series.
@@ -72,7 +73,8 @@ def plan(series: Series, horizon: int, *, targets: int, logarithm: bool = False)
     if horizon > longest:
         possible = f"at most {longest} for {len(series)} values" if longest else "a longer series"
         raise InputError(f"{series.source['file']}: --horizon = {horizon}; expected {possible}")
-    folds = next(folds for folds in range(FOLDS, 0, -1) if folds == 1 or _fits(len(series), horizon, folds))
+    wished = max(FOLDS, -(-min(TESTED_STEPS, len(series) // 10) // horizon))
+    folds = next(folds for folds in range(wished, 0, -1) if folds == 1 or _fits(len(series), horizon, folds))
     valid_end = len(series) - folds * horizon
     train_end = valid_end - _valid_length(len(series), horizon)
     seasons = tuple(season for season in seasons_of(series.base) if 2 * season <= train_end)
