@@ -63,7 +63,7 @@ BOTH = {"bidirectional": True, "attention": "additive"}
 
 # Widths give equal parameter counts, 1,793,408 to 1,832,144.
 VARIANTS: dict[str, TranslationConfig] = {
-    "lstm": recurrent("lstm", encoder=304, decoder=304, rate=1e-3, **PLAIN),
+    "lstm": recurrent("lstm", encoder=304, decoder=304, rate=3e-3, **PLAIN),
     "gru": recurrent("gru", encoder=368, decoder=368, rate=3e-3, **PLAIN),
     "lstm_attention": recurrent("lstm", encoder=256, decoder=256, rate=3e-3, **AHEAD),
     "gru_attention": recurrent("gru", encoder=304, decoder=304, rate=3e-3, **AHEAD),
