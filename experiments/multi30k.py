@@ -248,8 +248,8 @@ EXPERIMENT = Experiment(
         "rates within one BLEU of the best are compared again in whole runs.",
         "What decides is attention, by far. With it, an encoder that reads from both ends is better than one that does "
         "not, for either cell; GRU and LSTM are close, and so is the Transformer, which is ahead in perplexity and in "
-        "greedy search on validation, not in beam search on the test, and takes longer to translate. Without it the GRU "
-        "is far ahead of the LSTM. Which differences hold over sentences is in the paired differences of "
+        "greedy search on validation, not in beam search on the test, and takes longer to translate. Without it the "
+        "GRU is far ahead of the LSTM. Which differences hold over sentences is in the paired differences of "
         "experiments/RESULTS.md; models with one seed have no spread over seeds in them.",
         "The published rows are greedy, on lowercased words of a tokeniser of their own: context, not comparable with "
         "sacreBLEU.",
