@@ -188,7 +188,7 @@ def stopped_when_paused(run, number, place, times):
     return f"saved at step {saved}, exit code 75; {EQUAL}"
 
 
-@fault("SIGTERM while training", "during step 23")
+@fault("SIGTERM while training", "during step 23", quick=False)  # test_cli.py stops runs side by side.
 def _(run):
     return stopped_when_paused(run, signal.SIGTERM, "step", 23)
 

@@ -73,7 +73,7 @@ def test_a_library_that_is_not_installed_is_known_by_its_package():
 
 def test_layers_are_measured_side_by_side_and_a_stopped_benchmark_continues(tmp_path):
     out = tmp_path / "benchmark.jsonl"
-    names = [OURS, "Flax Linen", "Flax NNX"]
+    names = [OURS, "Flax Linen"]
     command = [sys.executable, str(SCRIPTS / "benchmark"), "--models", "lstm", "--shapes", "2,3,4,5", "--rounds", "1"]
     command += ["--seconds", "0", "--out", str(out), "--libraries", *names]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -140,7 +140,7 @@ def test_a_failed_download_names_file_folders_source_and_remedy_and_leaves_nothi
     file = at(server, path)
     message = (
         f"^kind/file.gz: there is no {tmp_path}/kind/file.gz nor {cache}/kind/file.gz, and downloading {file.url} "
-        rf"failed \(.*{reason}.*\); put the file into a folder as kind/file.gz and name the folder by --data-dir or "
+        rf"failed \(.*{reason}.*\); put the file into a folder as kind/file.gz and name the folder by "
         "LSTM_GRU_DATA$"
     )
     with pytest.raises(InputError, match=message):
@@ -156,7 +156,7 @@ def test_a_server_that_is_down_is_named(cache, tmp_path):
 
 def test_a_file_without_an_address_is_asked_of_the_user(cache, tmp_path):
     file = PublicFile("kind/file.gz", None, SHA256, "none", by_hand="a shop, https://shop.example/file")
-    remedy = "put it into a folder as kind/file.gz and name the folder by --data-dir or LSTM_GRU_DATA"
+    remedy = "put it into a folder as kind/file.gz and name the folder by LSTM_GRU_DATA"
     message = (
         f"^kind/file.gz: there is no {tmp_path}/kind/file.gz nor {cache}/kind/file.gz, and it cannot be downloaded "
         f"without you; get it from a shop, https://shop.example/file, {remedy}$"
@@ -219,7 +219,7 @@ def test_a_data_folder_that_is_none_is_named(server, tmp_path, monkeypatch, by_v
     folder = tmp_path / "typo"
     if by_variable:
         monkeypatch.setenv("LSTM_GRU_DATA", str(folder))
-    origin = "LSTM_GRU_DATA" if by_variable else "--data-dir"
+    origin = "LSTM_GRU_DATA" if by_variable else "data_dir"
     with pytest.raises(InputError, match=f"^kind/file.gz: {origin} = {folder} is not a folder; .* kind/file.gz$"):
         fetch(at(server, "/good"), None if by_variable else folder)
 

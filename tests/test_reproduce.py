@@ -66,7 +66,7 @@ def lines(tmp_path, monkeypatch):
     checkout.mkdir()
     (checkout / "lines.py").touch()
     monkeypatch.setitem(sys.modules, "lstm_gru_experiments.lines", SimpleNamespace(EXPERIMENT=EXPERIMENT))
-    for module in (experiment, records):
+    for module in (experiment, records, documents):
         monkeypatch.setattr(module, "experiments_directory", lambda: checkout)
     monkeypatch.chdir(tmp_path)
     return EXPERIMENT
