@@ -44,18 +44,18 @@ TRAIN = TrainConfig(steps=1000, learning_rate=3e-3, warmup_steps=50, weight_deca
 WINDOWS = WindowConfig(lookback=28, windows=64, calendar=("week", "year"), logarithm=True)
 
 
-def variant(cell: str, features: int, *, bidirectional: bool = False) -> ForecastingConfig:
+def variant(cell: str, features: int, rate: float, *, bidirectional: bool = False) -> ForecastingConfig:
     """Return a variant's configuration; its horizon is the fold's."""
     model = ForecasterConfig(cell=cell, features=features, bidirectional=bidirectional, head="decoder", dropout=0.1)
-    return ForecastingConfig(model=model, windows=WINDOWS, train=TRAIN)
+    return ForecastingConfig(model=model, windows=WINDOWS, train=replace(TRAIN, learning_rate=rate))
 
 
 # Widths give equal parameter counts, within 4 %.
 VARIANTS = {
-    "rnn": variant("rnn", 47),
-    "lstm": variant("lstm", 23),
-    "gru": variant("gru", 28),
-    "bigru": variant("gru", 21, bidirectional=True),
+    "rnn": variant("rnn", 47, 3e-3),
+    "lstm": variant("lstm", 23, 3e-3),
+    "gru": variant("gru", 28, 1e-2),
+    "bigru": variant("gru", 21, 1e-2, bidirectional=True),
 }
 LABELS = {"bigru": "GRU, window read from both ends"}
 
