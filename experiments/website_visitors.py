@@ -168,7 +168,8 @@ EXPERIMENT = Experiment(
         "its interval.",
         "Ridge is fitted on everything before the test part, one year more than the networks see; it reads the same 28 "
         "days and the same calendar, and so does a linear part of every network: what recurrence adds is the "
-        "difference to its row.",
+        "difference to its row. One day ahead only the LSTM is better than ridge; further ahead all networks are. "
+        "Learning rates are chosen by the mean error of the three horizons, in which the longest weighs most.",
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     seeds=dict.fromkeys(VARIANTS, 5),
