@@ -12,7 +12,7 @@ What differs from their code in both: it reports the epoch with the lowest error
 of 0.0015; it trains a network for each horizon, where one forecasts all 12 steps here; and every network here adds
 what it says to each detector's last speed, where theirs says it all.
 
-All variants share their weights over the detectors. The third of the graph variants reads through the normalised
+All variants share their weights over the detectors. The first of the graph variants reads through the normalised
 adjacency only, after T-GCN: Â weighs a detector itself once, where the published code weighs it twice (its file has
 ones on the diagonal, to which it adds the identity), and its GRU resets after the product. The others read each
 detector's own speed and state beside it.

@@ -107,9 +107,9 @@ class Windows:
     ):
         self.series, self.config, self.train_end = series, config, train_end
         self.targets = len(series.names) if targets is None else targets
-        self.scale = scale or _fitted_scale(series, config, train_end if scale_end is None else scale_end, self.targets)
-        if self.scale.logarithm:
+        if config.logarithm:
             _check_above(series, self.targets)
+        self.scale = scale or _fitted_scale(series, config, train_end if scale_end is None else scale_end, self.targets)
         self._values = self.scale.to_network(series.values, self.targets).astype(np.float32)
         self._missing = np.isnan(self._values)
         self._values[self._missing] = 0
@@ -232,9 +232,7 @@ def _fitted_scale(series: Series, config: WindowConfig, end: int, targets: int) 
         if not len(values) or values.min() == values.max():
             what = "no value" if not len(values) else f"the constant {values[0]:g}"
             raise InputError(f"{file}: column {name!r} is {what} in the training part; nothing to learn")
-    if config.logarithm:
-        _check_above(series, targets)
-        seen = logarithm_of_first(seen, targets)
+    seen = logarithm_of_first(seen, targets) if config.logarithm else seen
     zero, one = np.zeros(seen.shape[1]), np.ones(seen.shape[1])
     offset, factor = {
         "standard": lambda: (np.nanmean(seen, axis=0), np.nanstd(seen, axis=0)),

@@ -18,8 +18,7 @@ from lstm_gru.task import Batch, Params, Split, Task
 
 PROBLEMS = ("adding", "copy")
 WIDTHS = {"adding": (2, 1), "copy": (SYMBOLS + 2, SYMBOLS + 2)}  # Of inputs and outputs.
-EVALUATED = {"valid": 1000, "test": 1000}
-AT_ONCE = 100
+EVALUATED, AT_ONCE = 1000, 100  # Sequences.
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def memory(config: MemoryConfig, settings: Mapping[str, Any]) -> Task:
         return draw(config, (0, config.train.seed, step), config.batch)._asdict()
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
-        drawn = draw(config, (1, ("valid", "test").index(split)), EVALUATED[split])
+        drawn = draw(config, (1, ("valid", "test").index(split)), EVALUATED)
         parts = [
             Sequences(*(leaf[k : k + AT_ONCE] for leaf in drawn))._asdict() for k in range(0, len(drawn.xs), AT_ONCE)
         ]

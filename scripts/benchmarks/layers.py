@@ -77,7 +77,7 @@ def measure(path: Path, names: Sequence[str], rounds: int, seconds: float, wante
                     able = [name for name in versions if _can(name, case, mode)]
                     turn = (number + place) % len(able)
                     for name in able[turn:] + able[:turn]:
-                        key = (number, name, list(case), mode)
+                        key = (number, name, case, mode)
                         if key in done:
                             continue
                         workers[name] = workers.get(name) or Worker(name)
@@ -90,14 +90,14 @@ def measure(path: Path, names: Sequence[str], rounds: int, seconds: float, wante
 
 
 def _can(name: str, case: Case, mode: str) -> bool:
-    shared = "JAX_NUM_CPU_DEVICES" in LIBRARIES[name].environment
-    return mode in LIBRARIES[name].modes and not (shared and case.batch % int(os.cpu_count() or 1))
+    devices = int(LIBRARIES[name].environment.get("JAX_NUM_CPU_DEVICES", 1))
+    return mode in LIBRARIES[name].modes and case.batch % devices == 0
 
 
-def _begun(path: Path, about: Mapping[str, Any]) -> list[tuple[int, str, list, str]]:
+def _begun(path: Path, about: Mapping[str, Any]) -> set[tuple[int, str, Case, str]]:
     """What the file holds already; a last line that was cut off is taken away."""
     if not path.exists():
-        return []
+        return set()
     text = path.read_text(encoding="utf-8")
     if not text.endswith("\n"):
         text = text[: text.rfind("\n") + 1]
@@ -105,7 +105,7 @@ def _begun(path: Path, about: Mapping[str, Any]) -> list[tuple[int, str, list, s
     first, *lines = map(json.loads, text.splitlines()) if text else ({**about},)
     if first != about:
         raise InputError(f"{path}: begun with other versions, at another commit or on another machine; move it away")
-    return [(number, name, case, mode) for number, name, case, mode, _ in lines]
+    return {(number, name, Case(*case), mode) for number, name, case, mode, _ in lines}
 
 
 def summary(path: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.libraries import LIBRARIES, Timed
@@ -27,7 +26,7 @@ def serve(name: str) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _calls(timed: Timed, seconds: float) -> Iterator[Any]:
+def _calls(timed: Timed, seconds: float) -> Iterator[float]:
     spent, count = 0.0, 0
     while spent < seconds or count < AT_LEAST:
         took = timed.call()
