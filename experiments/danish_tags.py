@@ -23,7 +23,7 @@ from lstm_gru.baselines.tags import most_frequent_tag, most_frequent_tag_of_word
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, shorter
 from lstm_gru.metrics import percentage
 from lstm_gru.models.tagger import TaggerConfig
 from lstm_gru.plots import confusion, score_by_length
@@ -40,7 +40,6 @@ from lstm_gru.tasks.tagging import TaggingConfig, tagging
 
 DATA = TaggedCorpusConfig(corpus="danish")
 TRAIN = TrainConfig(steps=2520, learning_rate=3e-3, warmup_steps=100, evaluate_every=252, log_every=42)
-TRIAL = 2  # A run of the learning-rate grid is as many times shorter, its schedule too.
 POSITIONS = (1, 2, 3, 5, 8, 12, 18, 28, 100)
 FREQUENCIES = (0, 1, 2, 5, 10, 50, 100, 1000, 10_000)
 
@@ -72,12 +71,6 @@ LABELS = {
     "bilstm_crf": "BiLSTM, CRF",
     "bilstm_words": "BiLSTM, no characters",
 }
-
-
-def trial(config: TaggingConfig) -> TaggingConfig:
-    """Return a shorter run."""
-    steps, warmup = TRAIN.steps // TRIAL, TRAIN.warmup_steps // TRIAL
-    return replace(config, train=replace(config.train, steps=steps, warmup_steps=warmup))
 
 
 def folds(config: TaggingConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
@@ -201,7 +194,7 @@ EXPERIMENT = Experiment(
     labels=LABELS,
     seeds={"bilstm": 5, "bigru": 5, "bilstm_crf": 5},
     decimals=2,
-    trial=trial,
+    trial=lambda config: shorter(config, times=2),
 )
 
 if __name__ == "__main__":

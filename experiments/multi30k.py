@@ -23,7 +23,7 @@ import numpy as np
 from lstm_gru.bleu import bleu, bleu_of, bleu_statistics, chrf
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures, shorter
 from lstm_gru.files import read_json
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
@@ -89,9 +89,8 @@ LABELS = {
 
 def trial(config: TranslationConfig) -> TranslationConfig:
     """Return a shorter run, whose test translations nobody will read."""
-    steps, warmup = TRAIN.steps // TRIAL, TRAIN.warmup_steps // TRIAL
-    train = replace(config.train, steps=steps, warmup_steps=warmup, average=1)
-    return replace(config, train=train, search=SearchConfig(beam=1))
+    train = replace(config.train, average=1)
+    return shorter(replace(config, train=train, search=SearchConfig(beam=1)), times=TRIAL)
 
 
 def folds(config: TranslationConfig, settings: Mapping[str, Any]) -> dict[str, Task]:

@@ -6,7 +6,8 @@ the last fifth of a week is the test; errors over all steps up to the horizon, a
 Two protocols, each trained and reported by itself: *the paper's split*, scaled by the largest speed of the whole file
 (here the same as that of its first 70 %), without a validation part, the last step of training reported; and *held
 out*, scaled by the training part, which ends at 70 %, with the next 10 % to choose the checkpoint and the test read
-once. The number of updates is the same for both, and rankings and paired differences are those held out.
+once. The number of updates is the same for both, set by hand so that the error on that tenth hardly falls any more;
+rankings and paired differences are those held out.
 
 What differs from their code in both: it reports the epoch with the lowest error on the test part; it adds an L2 term
 of 0.0015; it trains a network for each horizon, where one forecasts all 12 steps here; and every network here adds
@@ -35,7 +36,7 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.timebase import TimeBase
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, shorter
 from lstm_gru.graph import Graph
 from lstm_gru.metrics import explained_variance, frobenius_accuracy, mae, r2, rmse
 from lstm_gru.models.forecaster import ForecasterConfig
@@ -57,8 +58,8 @@ PUBLISHED_METRICS = ("rmse", "mae", "accuracy")
 HEADINGS = {"rmse": "RMSE", "mae": "MAE", "accuracy": "accuracy", "r2": "R²", "variance": "explained variance"}
 SHOWN_SENSORS_DAY = 288
 
-TRAIN = TrainConfig(steps=1500, learning_rate=3e-3, warmup_steps=100, evaluate_every=150, log_every=25)
-WINDOWS = WindowConfig(lookback=LAGS, horizon=STEPS, windows=32, scaling="maximum")
+TRAIN = TrainConfig(steps=1800, learning_rate=1e-2, warmup_steps=100, evaluate_every=150, log_every=25)
+WINDOWS = WindowConfig(lookback=LAGS, horizon=STEPS, windows=8, scaling="maximum")
 
 
 def variant(cell: str, features: int, hops: tuple[int, ...] = ()) -> ForecastingConfig:
@@ -227,7 +228,9 @@ EXPERIMENT = Experiment(
     minutes=120,
     variants=VARIANTS,
     folds=folds,
-    learning_rates=(1e-3, 3e-3, 1e-2),
+    learning_rates=(3e-3, 1e-2, 3e-2),
+    trial=lambda config: shorter(config, times=2),
+    close=0.05,
     score=score,
     scores={
         f"{name}_{minutes}{suffix}": f"{heading}, {minutes} min{', held out' if suffix else ''}"

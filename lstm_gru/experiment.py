@@ -41,6 +41,12 @@ class Measured(NamedTuple):
     signatures: Mapping[str, str] = MappingProxyType({})
 
 
+def shorter(config: Any, *, times: int) -> Any:
+    """Return the configuration of a run that is so many times shorter, warm-up and decay of its rate included."""
+    train = config.train
+    return replace(config, train=replace(train, steps=train.steps // times, warmup_steps=train.warmup_steps // times))
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One comparison.

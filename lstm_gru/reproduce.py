@@ -43,6 +43,7 @@ class Run:
       directory: where the run is kept.
       config: instead of the variant's own configuration; its seed is set to the run's.
       init_from: another run's directory, from whose weights each fold starts.
+      validated: only the folds that have a validation part, since the others tell a learning-rate grid nothing.
       smoke: a few steps of a few folds.
       plain: progress as lines even on a terminal.
       command: what trains it; when empty, that of the variant's own configuration.
@@ -54,6 +55,7 @@ class Run:
     directory: Path
     config: Any = None
     init_from: Path | None = None
+    validated: bool = False
     smoke: bool = False
     plain: bool = False
     command: str = ""
@@ -70,6 +72,8 @@ class Run:
         experiment = load_experiment(self.experiment)
         names = {"experiment": self.experiment, "variant": self.variant}
         tasks = experiment.folds(self.full_config(), names)
+        if self.validated:
+            tasks = {fold: task for fold, task in tasks.items() if task.selects}
         return dict(itertools.islice(tasks.items(), experiment.smoke_folds)) if self.smoke else dict(tasks)
 
 

@@ -14,10 +14,10 @@ Grid = dict[str, dict[float, Run]]  # By variant and learning rate.
 
 
 def rate_runs(experiment: Experiment, root: Path) -> Grid:
-    """Return the runs of the learning-rate grids: every variant at every rate with seed 0.
+    """Return the runs of the learning-rate grids: every variant at every rate with seed 0, on folds with validation.
 
     A run is a pure function of its configuration: if trials are whole runs, the one at a variant's own rate is that of
-    seed 0, in its directory.
+    seed 0, in its directory and with all folds.
     """
     grid: Grid = {}
     for variant, config in experiment.variants.items():
@@ -27,7 +27,7 @@ def rate_runs(experiment: Experiment, root: Path) -> Grid:
             tried = experiment.trial(replace(config, train=replace(config.train, learning_rate=rate)))
             if tried != config:
                 directory = directory.with_name(f"rate-{rate:g}")
-            grid[variant][rate] = Run(experiment.name, variant, 0, directory, tried)
+            grid[variant][rate] = Run(experiment.name, variant, 0, directory, tried, validated=tried != config)
     return grid
 
 
@@ -70,7 +70,7 @@ def _whole_run(experiment: Experiment, root: Path, variant: str, rate: float) ->
     tried = replace(config, train=replace(config.train, learning_rate=rate))
     if tried != config:
         directory = directory.with_name(f"whole-{rate:g}")
-    return Run(experiment.name, variant, 0, directory, tried)
+    return Run(experiment.name, variant, 0, directory, tried, validated=tried != config)
 
 
 def _compared(grid: Grid, jobs: int) -> Iterator[Record]:

@@ -107,6 +107,27 @@ def test_close_rates_of_short_runs_are_compared_again_in_whole_runs(lines, tmp_p
     assert list(choose_rates(replace(shorter, close=0.0).only(["long"]), tmp_path, 1, {"long": short})) == []
 
 
+def test_a_grid_leaves_out_folds_without_a_validation_part_and_a_whole_run_does_not(lines, tmp_path, monkeypatch):
+    def folds(config, names):
+        return {"held_out": line(config.train.seed), "published": line(config.train.seed, selects=None)}
+
+    both = replace(lines, folds=folds, trial=lambda config: experiment.shorter(config, times=3), close=1e9)
+    monkeypatch.setattr(sys.modules["lstm_gru_experiments.lines"], "EXPERIMENT", both)
+    short, whole = choose_rates(both.only(["long"]), tmp_path, 1)
+    assert {run.name: len([*run.glob("*/scores.json")]) for run in (tmp_path / "lines/long").iterdir()} == {
+        **{"rate-0.05": 1, "rate-0.1": 1},
+        **{"whole-0.1": 1, "seed-0": 2},
+    }
+    held_out = read_json(tmp_path / "lines/long/seed-0/held_out/scores.json")
+    assert whole["rates"]["0.05"] == held_out["selected_by"]["value"] != short["rates"]["0.05"]
+
+
+def test_a_shorter_run_warms_up_in_as_much_shorter_a_time():
+    config = experiment.shorter(LineConfig(settings(steps=30, warmup_steps=10)), times=4)
+    assert (config.train.steps, config.train.warmup_steps) == (7, 2)
+    assert config == LineConfig(settings(steps=7, warmup_steps=2))
+
+
 def test_compiled_functions_are_let_go_after_a_run_that_leaves_many(lines, tmp_path, monkeypatch):
     compiled = jax.jit(lambda x: x + 1)
     for most, kept in ((10**9, 1), (1, 0)):
