@@ -5,6 +5,7 @@ ahead.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def ridge(windows: Windows, penalty: float = 1e-3) -> Rule:
     """
     origins = windows.train_origins
     chosen = origins[np.unique(np.linspace(0, len(origins) - 1, MOST_WINDOWS // windows.targets + 1).astype(int))]
-    weights = _normal_equations(windows, chosen, penalty)
+    weights = _fitted(windows, chosen, penalty)
 
     def rule(origins: np.ndarray) -> np.ndarray:
         pieces = [_predicted(windows, piece, weights) for piece in _pieces(windows, origins)]
@@ -67,44 +68,95 @@ def ridge(windows: Windows, penalty: float = 1e-3) -> Rule:
     return rule
 
 
-def _normal_equations(windows: Windows, origins: np.ndarray, penalty: float) -> np.ndarray:
-    """Weights ``[H, P + 1]`` of each step ahead, the last of them the constant."""
-    gram = moment = 0.0
-    for piece in _pieces(windows, origins):
-        inputs, (target, weight) = windows.inputs(piece), windows.targets_of(piece, windows.train_end)
-        x = _regressors(inputs).astype(np.float64)
-        flat = x.reshape(-1, *x.shape[2:])
-        y, w = (array.reshape(len(flat), -1).astype(np.float64) for array in (target, weight))
-        weighted = flat * w[..., None]
-        gram = gram + np.einsum("nhp,nhq->hpq", weighted, flat, optimize=True)
-        moment = moment + np.einsum("nhp,nh->hp", weighted, y, optimize=True)
-    count = np.maximum(gram[:, -1, -1], 1)[:, None]
-    mean = gram[:, -1, :-1] / count
-    centred = gram[:, :-1, :-1] / count[..., None] - mean[:, :, None] * mean[:, None, :]
-    covariance = moment[:, :-1] / count - mean * moment[:, -1:] / count
-    slopes = np.linalg.solve(centred + penalty * np.eye(mean.shape[1]), covariance[..., None])[..., 0]
-    constant = moment[:, -1] / count[:, 0] - np.einsum("hp,hp->h", mean, slopes)
-    return np.concatenate([slopes, constant[:, None]], axis=1)
+class _Read(NamedTuple):
+    """What the regression reads at N rows, windows and series side by side, as float64.
+
+    Attributes:
+      own: ``[N, P]``, the same for each step ahead: the window, marks of what is missing, exogenous columns, and a 1.
+      known: ``[N, H, G]``, the calendar of the targets.
+    """
+
+    own: np.ndarray
+    known: np.ndarray
 
 
-def _predicted(windows: Windows, origins: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return np.einsum("bchp,hp->bch", _regressors(windows.inputs(origins)), weights, optimize=True)
+class _Weights(NamedTuple):
+    """Of what `_Read` holds: ``own [H, P]``, the last of them the constant, and ``known [H, G]``."""
+
+    own: np.ndarray
+    known: np.ndarray
 
 
-def _regressors(inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """What the regression reads, ``[B, C, H, P + 1]``, the last a 1; the calendar of the past tells nothing new."""
-    values, missing, known = inputs["values"], inputs["missing"], inputs["known"]
+def _fitted(windows: Windows, origins: np.ndarray, penalty: float) -> _Weights:
+    """Solve the normal equations of each step ahead.
+
+    The products of what is the same for all steps ahead are summed once; each step takes off those of its missing
+    targets, in blocks of steps that fit into memory together.
+    """
+    pieces = _pieces(windows, origins)
+    shared = sum(own.T @ own for own in (_read(windows, piece).own for piece in pieces))
+    steps = np.arange(windows.config.horizon)
+    blocks = np.array_split(steps, min(len(steps), -(-len(steps) * shared.size // VALUES_AT_ONCE)))
+    found = [_block(windows, pieces, shared, block, penalty) for block in blocks]
+    return _Weights(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def _block(
+    windows: Windows, pieces: list[np.ndarray], shared: np.ndarray, steps: np.ndarray, penalty: float
+) -> _Weights:
+    own_own, own_known, known_known, own_y, known_y = np.tile(shared, (len(steps), 1, 1)), 0.0, 0.0, 0.0, 0.0
+    for piece in pieces:
+        own, known = _read(windows, piece)
+        target, observed = windows.targets_of(piece, windows.train_end)
+        y, w = (array.reshape(len(own), -1)[:, steps].astype(np.float64) for array in (target, observed))
+        known = known[:, steps] * w[..., None]
+        for h, lost in enumerate(w.T == 0):
+            own_own[h] -= own[lost].T @ own[lost]
+        own_known = own_known + np.moveaxis(np.tensordot(own, known, axes=(0, 0)), 1, 0)
+        known_known = known_known + np.einsum("nhf,nhg->hfg", known, known, optimize=True)
+        own_y, known_y = own_y + y.T @ own, known_y + np.einsum("nhg,nh->hg", known, y, optimize=True)
+    gram = np.concatenate(
+        [
+            np.concatenate([own_own, own_known], axis=2),
+            np.concatenate([np.swapaxes(own_known, 1, 2), known_known], axis=2),
+        ],
+        axis=1,
+    )
+    weights = _solved(gram, np.concatenate([own_y, known_y], axis=1), shared.shape[0] - 1, penalty)
+    return _Weights(*np.split(weights, [shared.shape[0]], axis=1))
+
+
+def _solved(gram: np.ndarray, moment: np.ndarray, one: int, penalty: float) -> np.ndarray:
+    """Weights ``[H, P + G]`` from sums of products with regressors and targets; regressor ``one`` is the constant."""
+    count = np.maximum(gram[:, one, one], 1)[:, None]
+    mean, level = gram[:, one] / count, moment[:, one] / count[:, 0]
+    centred = gram / count[..., None] - mean[:, :, None] * mean[:, None, :]  # 0 in the row and column of the constant.
+    covariance = moment / count - mean * level[:, None]
+    weights = np.linalg.solve(centred + penalty * np.eye(mean.shape[1]), covariance[..., None])[..., 0]
+    weights[:, one] = level - np.sum(np.delete(mean * weights, one, axis=1), axis=1)
+    return weights
+
+
+def _predicted(windows: Windows, origins: np.ndarray, weights: _Weights) -> np.ndarray:
+    own, known = _read(windows, origins)
+    rows = own @ weights.own.T + np.einsum("nhg,hg->nh", known, weights.known)
+    return rows.reshape(len(origins), windows.targets, -1)
+
+
+def _read(windows: Windows, origins: np.ndarray) -> _Read:
+    """What is read at origins; the calendar of the past tells nothing new, nor do marks where nothing is missing."""
+    inputs = windows.inputs(origins)
+    values, known = inputs["values"], inputs["known"]
     exogenous = inputs["context"][..., known.shape[-1] :].reshape(len(values), 1, -1)
-    own = np.concatenate([values, missing, np.repeat(exogenous, values.shape[1], axis=1)], axis=-1)
-    shape = (*values.shape[:2], known.shape[1])
-    parts = (own[:, :, None], known[:, None], np.ones((1, 1, 1, 1), np.float32))
-    return np.concatenate([np.broadcast_to(part, (*shape, part.shape[-1])) for part in parts], axis=-1)
+    marks = inputs["missing"] if windows.gaps else values[..., :0]
+    parts = (values, marks, np.repeat(exogenous, values.shape[1], axis=1), np.ones((*values.shape[:2], 1)))
+    own = np.concatenate(parts, axis=-1, dtype=np.float64)
+    return _Read(own.reshape(-1, own.shape[-1]), np.repeat(known.astype(np.float64), values.shape[1], axis=0))
 
 
 def _pieces(windows: Windows, origins: np.ndarray) -> list[np.ndarray]:
-    inputs = windows.inputs(origins[:1])
-    regressors = 2 * inputs["values"].shape[-1] + inputs["context"].size + inputs["known"].shape[-1] + 1
-    values = len(origins) * windows.targets * windows.config.horizon * regressors
+    own, known = _read(windows, origins[:1])
+    values = len(origins) * (own.size + known.size + windows.targets * windows.config.horizon)
     return np.array_split(origins, min(len(origins), -(-values // VALUES_AT_ONCE)))
 
 

@@ -116,9 +116,10 @@ def _train_and_forecast(arguments: ForecastArguments) -> None:
     for cell in WIDTHS if arguments.cell == ALL else (arguments.cell,):
         entries[cell.upper()] = comparison.train(cell, out / cell, arguments.seed)
     show(_table(entries, comparison.headings), _title(comparison))
-    best = min((name for name in entries if entries[name].network), key=lambda name: entries[name].valid_rmse)
-    future = _future(arguments, comparison, entries, best)
-    print(_verdict(entries, future.by, best))
+    networks = {name: entry.network for name, entry in entries.items() if entry.network}
+    best = min(networks, key=lambda name: networks[name].valid)
+    future = _future(arguments, comparison, networks[best].run_dir, best)
+    print(_verdict(entries, comparison, future.by, best))
     _write(out, future)
 
 
@@ -134,11 +135,11 @@ def _read(arguments: ForecastArguments, columns: Columns, frequency: np.timedelt
         )
 
 
-def _future(arguments: ForecastArguments, comparison: Comparison, entries: Mapping[str, Entry], best: str) -> Future:
-    """The forecast after the series' end, by what was asked for."""
+def _future(arguments: ForecastArguments, comparison: Comparison, run_dir: Path, best: str) -> Future:
+    """The forecast after the series' end, by what was asked for: the best network, of ``run_dir``, or a rule."""
     series, names = comparison.series, comparison.columns.values
     if arguments.use == "network":
-        return Future(series, names, load_network(entries[best].network).forecast(series), best)
+        return Future(series, names, load_network(run_dir).forecast(series), best)
     rule = next(name for name in comparison.rules if name.startswith(USES[arguments.use]))
     return Future(series, names, comparison.bounded(rule)(np.array([len(series) - 1]))[0], rule)
 
@@ -163,8 +164,9 @@ def _title(comparison: Comparison) -> str:
 
 
 def _table(entries: Mapping[str, Entry], headings: Mapping[str, str]) -> Table:
-    """Rows from worst to best."""
-    ranked = sorted(entries.items(), key=lambda item: -item[1].scores["rmse"])
+    """Rows from worst to best by the first score."""
+    ranking = next(iter(headings))
+    ranked = sorted(entries.items(), key=lambda item: -item[1].scores[ranking])
     rows = [
         (name if entry.network else f"{name} (trivial)", *(f"{entry.scores[score]:.4g}" for score in headings))
         for name, entry in ranked
@@ -172,14 +174,15 @@ def _table(entries: Mapping[str, Entry], headings: Mapping[str, str]) -> Table:
     return Table(("", *headings.values()), tuple(rows))
 
 
-def _verdict(entries: Mapping[str, Entry], used: str, best: str) -> str:
+def _verdict(entries: Mapping[str, Entry], comparison: Comparison, used: str, best: str) -> str:
     """Who won, said plainly when it is a trivial rule; and whose forecast is written."""
-    winner = min(entries, key=lambda name: entries[name].scores["rmse"])
-    error = f"RMSE {entries[winner].scores['rmse']:.4g}"
+    errors = {name: entry.scores[comparison.ranking] for name, entry in entries.items()}
+    winner = min(errors, key=errors.get)
+    error = f"{comparison.headings[comparison.ranking]} {errors[winner]:.4g}"
     written = f"The forecast that is written is that of {used}" + ", best on validation" * (used == best)
     if entries[winner].network:
         return f"{winner} wins on the test folds ({error}). {written}."
-    network = min(entry.scores["rmse"] for entry in entries.values() if entry.network)
+    network = min(errors[name] for name, entry in entries.items() if entry.network)
     won = f"{winner}, a trivial rule, wins on the test folds ({error}; the best network has {network:.4g})."
     option = next(option for option, rule in USES.items() if rule and winner.startswith(rule))
     return f"{won} {written}" + (f"; --use {option} forecasts with the winner." if used != winner else ".")

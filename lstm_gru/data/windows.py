@@ -125,6 +125,19 @@ class Windows:
         """
         return self.origins(0, self.train_end)
 
+    @cached_property
+    def gaps(self) -> bool:
+        """Whether any value of the series forecast is missing."""
+        return bool(self._missing[:, : self.targets].any())
+
+    @cached_property
+    def deviations(self) -> np.ndarray:
+        """Standard deviations ``[C, 1]`` of the series forecast before ``train_end``, in their units.
+
+        Errors divided by them count alike for series of different size.
+        """
+        return np.nanstd(self.series.values[: self.train_end, : self.targets], axis=0)[:, None]
+
     def origins(self, first: int, end: int, stride: int = 1, *, whole: bool = True) -> np.ndarray:
         """Return the origins whose targets lie in ``first <= index < end``, every ``stride`` steps back from the last.
 

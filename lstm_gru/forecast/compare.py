@@ -16,21 +16,29 @@ from lstm_gru.metrics import coverage, mae, mase_scale, rmse, smape
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, Forecasts, forecasting, read_forecasts
 from lstm_gru.training.loop import fit
 
-SCORES = ("rmse", "mae", "mase", "smape", "coverage")
+
+class Trained(NamedTuple):
+    """A trained network of the comparison.
+
+    Attributes:
+      run_dir: its run directory.
+      valid: the score of the validation part that chose its checkpoint.
+    """
+
+    run_dir: Path
+    valid: float
 
 
 class Entry(NamedTuple):
     """One row of the comparison.
 
     Attributes:
-      scores: by the names of `SCORES`, over all test folds.
-      valid_rmse: on the validation part.
-      network: its run directory; None for a rule.
+      scores: by the names of `Comparison.headings`, over all test folds.
+      network: what was trained; None for a rule.
     """
 
     scores: Mapping[str, float]
-    valid_rmse: float
-    network: Path | None = None
+    network: Trained | None = None
 
 
 class Comparison:
@@ -53,9 +61,21 @@ class Comparison:
 
     @property
     def headings(self) -> dict[str, str]:
-        """Each score with its unit or convention."""
-        mase = f"MASE (season {self.season})"
-        return dict(zip(SCORES, ("RMSE", "MAE", mase, "sMAPE (0-2)", "coverage of 80 %"), strict=True))
+        """Each score with its unit or convention; the first one ranks."""
+        several = {"scaled_rmse": "RMSE in deviations"} if self.targets > 1 else {}
+        return {
+            **several,
+            "rmse": "RMSE",
+            "mae": "MAE",
+            "mase": f"MASE (season {self.season})",
+            "smape": "sMAPE (0-2)",
+            "coverage": "coverage of 80 %",
+        }
+
+    @property
+    def ranking(self) -> str:
+        """The score that ranks: of several columns one to which those of different size count alike."""
+        return next(iter(self.headings))
 
     @property
     def season(self) -> int:
@@ -67,10 +87,8 @@ class Comparison:
         return {name: self._rule_entry(name) for name in self.rules}
 
     def _rule_entry(self, name: str) -> Entry:
-        bounded = self.bounded(name)
-        valid = rmse(self.rules[name](self.valid_origins), self.windows.observed(self.valid_origins))
-        lower, centre, upper = np.moveaxis(bounded(self.test_origins), -1, 0)
-        return Entry(self.score(Forecasts(self.test_origins, centre, lower, upper)), valid)
+        lower, centre, upper = np.moveaxis(self.bounded(name)(self.test_origins), -1, 0)
+        return Entry(self.score(Forecasts(self.test_origins, centre, lower, upper)))
 
     def bounded(self, name: str) -> Rule:
         """Return a rule with its interval."""
@@ -85,17 +103,20 @@ class Comparison:
         """
         config = self.plan.config(cell, seed)
         settings = {"read": self.columns._asdict()}
-        task = forecasting(self.series, self.plan.parts, config, settings, targets=self.targets)
+        several = self.targets > 1
+        task = forecasting(self.series, self.plan.parts, config, settings, targets=self.targets, by_deviation=several)
         scores = fit(task, config.train, run_dir).scores
         found = read_forecasts(run_dir / FORECASTS_FILE)
-        return Entry(self.score(found), scores["selected_by"]["value"], run_dir)
+        return Entry(self.score(found), Trained(run_dir, scores["selected_by"]["value"]))
 
     def score(self, forecasts: Forecasts) -> dict[str, float]:
-        """Return the scores of forecasts from the test origins."""
+        """Return the scores of forecasts from the test origins, those of `headings` among them."""
         observed = self.windows.observed(forecasts.origins)
         history = self.series.values[: self.plan.parts.train_end, : self.targets]
         scales = np.array([mase_scale(column, self.season) for column in history.T])[None, :, None]
+        deviations = self.windows.deviations
         return {
+            "scaled_rmse": rmse(forecasts.centre / deviations, observed / deviations),
             "rmse": rmse(forecasts.centre, observed),
             "mae": mae(forecasts.centre, observed),
             "mase": mae(forecasts.centre / scales, observed / scales),

@@ -20,7 +20,8 @@ def fitted_rules(windows: Windows, seasons: tuple[int, ...], valid_origins: np.n
     """
     observed = windows.observed(valid_origins)
     repeated = {f"last season ({season} steps)": seasonal_naive(windows, season) for season in seasons}
-    errors = {name: rmse(rule(valid_origins), observed) for name, rule in repeated.items()}
+    scale = windows.deviations
+    errors = {name: rmse(rule(valid_origins) / scale, observed / scale) for name, rule in repeated.items()}
     best = min(errors, key=errors.get, default=None)
     seasonal = {} if best is None else {best: repeated[best]}
     return {"last value": last_value(windows), **seasonal, "ridge": ridge(windows)}

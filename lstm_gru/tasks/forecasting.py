@@ -100,6 +100,7 @@ def forecasting(
     *,
     targets: int | None = None,
     graph: Graph | None = None,
+    by_deviation: bool = False,
 ) -> Task:
     """Return the task of forecasting a series' columns.
 
@@ -110,6 +111,8 @@ def forecasting(
       settings: JSON values that name the run, kept in its directory beside the configuration.
       targets: how many columns, the first ones, are forecast; the others are read only; None is all.
       graph: the network whose nodes the columns are.
+      by_deviation: choose the checkpoint by errors in each column's standard deviation, so that columns of different
+        size count alike; else by errors in their unit, which then should be one.
 
     Raises:
       InputError: when a part is too short for one window, or a column is constant.
@@ -129,6 +132,8 @@ def forecasting(
         config.model, widths_of(config.windows, len(series.names) - windows.targets), config.loss, graph
     )
 
+    selected = "valid_scaled_rmse" if by_deviation else "valid_rmse"
+
     def forecast(params: Params, split: Split) -> np.ndarray:
         return rolled(windows, lambda inputs: predict(params, inputs), origins[split])
 
@@ -145,6 +150,8 @@ def forecasting(
             found = widen(found, factor(params))
         centre = found[..., config.model.outputs // 2]
         scores = {"rmse": rmse(centre, observed), "mae": mae(centre, observed)}
+        if by_deviation:
+            scores["scaled_rmse"] = rmse(centre / windows.deviations, observed / windows.deviations)
         if config.model.interval:
             scores["coverage"] = coverage(found[..., 0], found[..., 2], observed)
         return scores
@@ -163,7 +170,7 @@ def forecasting(
         batch=lambda step: windows.batch(config.train.seed, step),
         loss=loss,
         evaluate=evaluate,
-        selects=("valid_rmse", "min") if validated else None,
+        selects=(selected, "min") if validated else None,
         finish=finish,
         settings={
             **settings,
