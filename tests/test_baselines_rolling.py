@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lstm_gru.baselines import rolling
 from lstm_gru.baselines.rolling import last_value, ridge, seasonal_naive
 from lstm_gru.data.calendar import calendar_features
 from lstm_gru.data.series import Series
@@ -48,10 +49,13 @@ def test_nothing_after_an_origin_is_read(rule):
     np.testing.assert_array_equal(before, after)
 
 
-def test_ridge_is_the_minimum_of_its_equation():
+@pytest.mark.parametrize("at_once", [rolling.VALUES_AT_ONCE, 100])  # All, or two steps ahead of a few windows.
+@pytest.mark.parametrize("gaps", [0.0, 0.1])
+def test_ridge_is_the_minimum_of_its_equation(monkeypatch, at_once, gaps):
+    monkeypatch.setattr(rolling, "VALUES_AT_ONCE", at_once)
     random = np.random.default_rng(1)
     values = random.normal(size=(40, 3)).cumsum(axis=0)
-    values[random.uniform(size=values.shape) < 0.1] = NAN
+    values[random.uniform(size=values.shape) < gaps] = NAN
     windows = windows_of(values, train_end=30, targets=2, calendar=("week",))
     z = (values - np.nanmean(values[:30], axis=0)) / np.nanstd(values[:30], axis=0)
     known = calendar_features(DAY.time(np.arange(50)), ("week",))

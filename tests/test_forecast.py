@@ -10,7 +10,9 @@ import pytest
 
 from lstm_gru import cli
 from lstm_gru.config import TrainConfig
-from lstm_gru.forecast import plan
+from lstm_gru.data.series import Series
+from lstm_gru.data.timebase import TimeBase
+from lstm_gru.forecast import output, plan
 from lstm_gru.training.run_directory import valid_lines
 
 HEADER = "day,visits,mail,weather\n"
@@ -60,6 +62,7 @@ def test_networks_are_compared_with_rules_and_everything_is_written(data, tmp_pa
     assert "site.csv, daily, 120 steps: the last 4 x 7, from 2024-04-02 on" in printed
     assert "a trivial rule, wins on the test folds" in printed  # Four steps of training win nothing.
     assert "MASE (season 7)" in printed
+    assert "in deviations" in " ".join(printed.split())
     said = " ".join(printed.split())
     assert "best on validation; --use season forecasts with" in said or "best on validation; --use ridge forec" in said
     out = tmp_path / "forecast"
@@ -76,11 +79,22 @@ def test_networks_are_compared_with_rules_and_everything_is_written(data, tmp_pa
     assert settings["columns"] == ["visits", "mail", "weather"]
 
     lines = {cell: valid_lines(out / cell) for cell in plan.WIDTHS}
-    errors = {cell: min(line["valid_rmse"] for line in found) for cell, found in lines.items()}
+    errors = {cell: min(line["valid_scaled_rmse"] for line in found) for cell, found in lines.items()}
     for cell in plan.WIDTHS:  # What is written is the forecast of the cell best on validation; its run says it again.
         assert cli.main(["forecast", f"forecast/{cell}", "--data", str(data)]) == 0
         again = capsys.readouterr().out
         assert (again == (out / "forecast.csv").read_text()) == (errors[cell] == min(errors.values()))
+
+
+def test_columns_whose_names_differ_only_in_signs_have_pictures_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "forecast_fan", lambda path, **_: path.touch())
+    names = ("first", "a b", "a/b", "a_b")
+    base = TimeBase(np.datetime64("2024-01-01T00:00:00"), np.timedelta64(86_400, "s"))
+    series = Series(base, np.zeros((30, 4)), names, {"file": "a.csv", "sha256": "0"})
+    future = output.Future(series, names, np.zeros((4, 2, 3)), "nothing")
+    drawn = output.draw_future(tmp_path / "forecast.png", future)
+    assert [path.name for path in drawn] == [f"forecast{end}.png" for end in ("", "-a_b", "-a_b_", "-a_b__")]
+    assert all(path.exists() for path in drawn)
 
 
 def test_newer_data_are_forecast_from_the_run_alone(data, tmp_path, capsys):

@@ -97,6 +97,30 @@ def test_the_test_score_is_that_of_what_is_written_in_the_series_units(params, t
     assert found.centre.shape == (8, 2, 3)
 
 
+def test_errors_in_deviations_count_columns_of_different_size_alike(params):
+    units = np.array([1.0, 1e6])
+    scores, larger = (
+        task_of(values, by_deviation=True).evaluate(params, "valid") for values in (VALUES, VALUES * units)
+    )
+    assert task_of(by_deviation=True).selects == ("valid_scaled_rmse", "min")
+    assert "scaled_rmse" not in task_of().evaluate(params, "valid")
+    np.testing.assert_allclose(larger["scaled_rmse"], scores["scaled_rmse"], rtol=1e-4)
+    assert larger["rmse"] > 1e4 * scores["rmse"]
+    squares = []
+    for column in (0, 1):
+        series = Series(BASE, VALUES[:, [column]], ("a",), {"file": "s.csv", "sha256": "0"})
+        rmse = forecasting(series, PARTS, CONFIG, {}).evaluate(params, "valid")["rmse"]
+        squares.append((rmse / np.nanstd(VALUES[:TRAIN_END, column])) ** 2)
+    counts = np.sum(~np.isnan(valid_targets()), axis=(1, 2))
+    np.testing.assert_allclose(scores["scaled_rmse"] ** 2, np.average(squares, weights=counts), rtol=1e-5)
+
+
+def valid_targets():
+    """Of each column, all that the validation part has to forecast."""
+    origins = np.arange(TRAIN_END - 1, VALID_END - 3)
+    return np.moveaxis(VALUES[origins[:, None] + np.arange(1, 4)], 2, 0)
+
+
 def test_the_interval_is_calibrated_on_validation_only(params, tmp_path):
     """The factor by which test bounds stand further from the centre is that which covers 80 % of validation."""
     seen = {}

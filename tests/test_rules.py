@@ -11,8 +11,9 @@ from lstm_gru.forecast.rules import fitted_rules, with_interval
 DAY = TimeBase(np.datetime64("2024-01-01T00:00:00"), np.timedelta64(86_400, "s"))
 
 
-def windows_of(values, horizon=2):
-    series = Series(DAY, np.array(values, float)[:, None], ("v",), {"file": "a.csv", "sha256": "0"})
+def windows_of(*columns, horizon=2):
+    values = np.array(columns, float).T
+    series = Series(DAY, values, tuple(map(str, range(len(columns)))), {"file": "a.csv", "sha256": "0"})
     return Windows(series, WindowConfig(lookback=2, horizon=horizon), 12)
 
 
@@ -20,6 +21,15 @@ def test_the_season_best_on_validation_is_repeated():
     windows = windows_of([1, 5, 9] * 8)
     assert list(fitted_rules(windows, (2, 3), np.arange(12, 18))) == ["last value", "last season (3 steps)", "ridge"]
     assert list(fitted_rules(windows, (), np.arange(12, 18))) == ["last value", "ridge"]
+
+
+def test_a_column_in_large_units_does_not_choose_the_season_alone():
+    noise = 1e6 * np.random.default_rng(0).normal(size=24)
+    seasons = {3: np.tile([1, 5, 9], 8), 4: np.tile([1, 5, 9, 2], 6)}
+    origins = np.arange(12, 18)
+    (alone,) = (k for k in seasons if f"last season ({k} steps)" in fitted_rules(windows_of(noise), (3, 4), origins))
+    other = 7 - alone
+    assert f"last season ({other} steps)" in fitted_rules(windows_of(noise, seasons[other]), (3, 4), origins)
 
 
 def test_bounds_are_quantiles_of_the_rules_own_errors_and_hold_the_forecast():

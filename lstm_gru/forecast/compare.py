@@ -114,6 +114,7 @@ class Comparison:
         observed = self.windows.observed(forecasts.origins)
         history = self.series.values[: self.plan.parts.train_end, : self.targets]
         scales = np.array([mase_scale(column, self.season) for column in history.T])[None, :, None]
+        scales[scales == 0] = np.nan  # Of a column that repeats itself exactly there is no MASE.
         deviations = self.windows.deviations
         return {
             "scaled_rmse": rmse(forecasts.centre / deviations, observed / deviations),

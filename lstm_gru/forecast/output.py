@@ -47,7 +47,7 @@ def draw_future(path: Path, future: Future) -> list[Path]:
     times = series.time(len(series) + np.arange(horizon))
     drawn = []
     for column, (name, bounds) in enumerate(zip(future.names[:MOST_PICTURES], future.bounds, strict=False)):
-        drawn.append(path if column == 0 else path.with_stem(f"{path.stem}-{re.sub(r'[^-.0-9A-Za-z]+', '_', name)}"))
+        drawn.append(path if column == 0 else _beside(path, name, drawn))
         lower, centre, upper = bounds.T
         forecast_fan(
             drawn[-1],
@@ -62,3 +62,11 @@ def draw_future(path: Path, future: Future) -> list[Path]:
             upper=upper,
         )
     return drawn
+
+
+def _beside(path: Path, name: str, taken: list[Path]) -> Path:
+    """The file of a column's picture, beside the first one's, and none that another column has."""
+    stem = f"{path.stem}-{re.sub(r'[^-.0-9A-Za-z]+', '_', name)}"
+    while path.with_stem(stem) in taken:
+        stem += "_"
+    return path.with_stem(stem)
