@@ -38,7 +38,7 @@ LAGS = 12
 DAY = 288
 FLOW = "Lane 1 Flow (Veh/5 Minutes)"
 
-TRAIN = TrainConfig(steps=6000, learning_rate=4e-3, warmup_steps=100, evaluate_every=200, log_every=50)
+TRAIN = TrainConfig(steps=6000, learning_rate=8e-3, warmup_steps=100, evaluate_every=200, log_every=50)
 WINDOWS = WindowConfig(lookback=LAGS, horizon=1, windows=256, scaling="range")
 
 
@@ -126,7 +126,7 @@ EXPERIMENT = Experiment(
     minutes=5,
     variants=VARIANTS,
     folds=folds,
-    learning_rates=(2e-3, 4e-3, 8e-3),
+    learning_rates=(4e-3, 8e-3, 1.6e-2),
     score=score,
     scores={"rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"},
     headline=("mae", "rmse", "mape", "r2"),
