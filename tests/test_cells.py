@@ -56,6 +56,23 @@ def test_initial_outputs_are_finite_and_follow_the_input(cell, params):
     assert (jnp.abs(outputs[1:] - outputs[:1]).max(axis=(1, 2)) > 0).all()
 
 
+def test_the_gate_that_keeps_the_old_state_is_named(cell, params):
+    """Where nothing is read from the state, what becomes of it is the gate: ∂c_t/∂c_{t-1} = f, ∂h_t/∂h_{t-1} = z."""
+    blind = {name: value * (not name.startswith(("recurrent", "gate_kernel"))) for name, value in params.items()}
+    random = np.random.default_rng(0)
+    carry = jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape)), cell.initial_carry(params, B))
+    xs = jnp.asarray(random.normal(size=(B, 1, F)))
+
+    def total(carry):
+        run = unroll(cell, blind, xs, carry=carry, record=True)
+        return jax.tree.leaves(run.carry)[0].sum(), run.record.gates
+
+    slopes, gates = jax.grad(total, has_aux=True)(carry)
+    kept = jax.tree.leaves(slopes)[0]
+    same = [name for name, value in gates.items() if np.allclose(value[:, 0], kept, atol=1e-6)]
+    assert same == [cell.keep] * bool(cell.keep)
+
+
 def test_width_is_that_of_the_outputs(cell, params):
     assert cell.features == H
     assert cell.hidden(cell.initial_carry(params, B)).shape == (B, H)

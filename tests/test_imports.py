@@ -72,6 +72,7 @@ BELOW = {
     },
     "report": {"records", "experiment", "training", "metrics", "files", "errors"},
     "commands": {
+        "cells",
         "inside",
         "plots",
         "files",

@@ -1,5 +1,6 @@
 """The gated recurrent unit in its two forms, and the minimal gated unit."""
 
+from dataclasses import replace
 from functools import cache
 
 import jax
@@ -91,6 +92,7 @@ def _gru(features: int, preset: Preset) -> GatedCell:
         read=read_hidden,
         gate=gate,
         hidden=itself,
+        keep="z",
     )
 
 
@@ -132,7 +134,7 @@ def _gru_reset_before(features: int, preset: Preset) -> StepCell:
         n = jnp.tanh(now["n"] + product(r * h, fixed["candidate"]))
         return (1 - z) * n + z * h, {"r": r, "z": z, "n": n}
 
-    return _two_product_cell("gru_reset_before", features, preset, ROLES, step)
+    return replace(_two_product_cell("gru_reset_before", features, preset, ROLES, step), keep="z")
 
 
 def mgu(features: int, *, init: str | Preset = "default") -> StepCell:

@@ -99,6 +99,7 @@ def _layer_norm_lstm(features: int, preset: Preset, forget_bias: float | None) -
         read=lambda fixed, carry: carry.hidden,
         gate=gate,
         hidden=lambda carry: carry.hidden,
+        keep="f",
     )
 
 
@@ -170,6 +171,7 @@ def _layer_norm_gru(features: int, preset: Preset) -> GatedCell:
         read=read_hidden,
         gate=gate,
         hidden=itself,
+        keep="z",
     )
 
 

@@ -222,6 +222,7 @@ def _lstm(features: int, form: Form, preset: Preset, forget_bias: float | None) 
         read=read,
         gate=gate,
         hidden=lambda carry: carry.hidden,
+        keep="f" if form.forget_gate else "",
     )
 
 

@@ -102,4 +102,5 @@ def _projected(features: int, width: int, preset: Preset, forget_bias: float | N
         step=step,
         hidden=lambda carry: carry.hidden,
         prepare=prepare,
+        keep="f",
     )

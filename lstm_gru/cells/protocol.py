@@ -57,6 +57,7 @@ class GatedCell:
       read: ``(fixed, carry) -> [B, R]``, what the recurrent kernel multiplies.
       gate: ``(fixed, carry, a) -> (carry, record)``, pointwise; ``record`` names the activations.
       hidden: ``carry -> [B, H]``, the step's output.
+      keep: the recorded gate of which 1 keeps the old state; "" where there is none.
     """
 
     name: str
@@ -69,6 +70,7 @@ class GatedCell:
     read: Callable[[Fixed, Carry], Array]
     gate: Callable[[Fixed, Carry, Gates], tuple[Carry, Gates]]
     hidden: Callable[[Carry], Array]
+    keep: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class StepCell:
       hidden: ``carry -> [B, H]``, the step's output.
       prepare: ``(params, xs [T, B, F], key) -> (per_step, fixed)``, what can be computed for all time steps
         at once: any tree of ``[T, B, ...]``, and any tree of what is constant over time.
+      keep: the recorded gate of which 1 keeps the old state; "" where there is none.
     """
 
     name: str
@@ -96,6 +99,7 @@ class StepCell:
     step: Callable[[Fixed, Carry, PerStep], tuple[Carry, Gates]]
     hidden: Callable[[Carry], Array]
     prepare: Callable[[Params, Array, Array | None], tuple[PerStep, Fixed]] = inputs_as_they_are
+    keep: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class LinearCell:
       coefficients: ``(fixed, per_step) -> (decay, drive, record)``, pointwise, of any leading axes.
       hidden: ``carry -> [B, H]``, the step's output.
       associative: compute all steps in parallel; False is the sequential scan.
+      keep: the recorded gate of which 1 keeps the old state; "" where there is none.
     """
 
     name: str
@@ -124,6 +129,7 @@ class LinearCell:
     coefficients: Callable[[Fixed, Gates], tuple[Array, Array, Gates]]
     hidden: Callable[[Carry], Array]
     associative: bool = True
+    keep: str = ""
 
 
 Cell = GatedCell | StepCell | LinearCell

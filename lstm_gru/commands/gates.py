@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import tyro
 
+from lstm_gru.cells import CELLS
 from lstm_gru.commands.terminal import show
 from lstm_gru.errors import InputError
 from lstm_gru.inside import memory_time
@@ -18,8 +19,6 @@ from lstm_gru.reproduce import fold_directories, reread
 from lstm_gru.training.loop import fitted
 
 CLOSED, OPEN = 0.1, 0.9  # Below and above, a gate is as good as shut, or open.
-KEEPS = {"f": ("lstm",), "z": ("gru",)}  # Gates of which 1 keeps the old state, of cells with this in their names.
-LETS_IN = ("mgu", "mingru")  # Cells whose gates of these names do the opposite.
 
 
 @dataclass(frozen=True)
@@ -62,23 +61,13 @@ def gates(argv: list[str]) -> int:
 
 
 def _table(activations: Mapping[str, np.ndarray], cell: str) -> Table:
-    rows = []
+    rows, keep = [], CELLS[cell](1).keep
     for name, values in activations.items():
         shares, remembered = [MISSING] * 2, [MISSING] * 2
         if values.min() >= 0:  # A candidate is never open or shut.
             shares = [f"{100 * share.mean():.0f}" for share in (values < CLOSED, values > OPEN)]
-        if keeps(cell, name.split()[-1]):
+        if name.split()[-1] == keep:
             remembered = [f"{of(memory_time(values)):.1f}" for of in (np.median, np.max)]
         rows.append((name, f"{values.mean():.2f}", *shares, *remembered))
     headings = ("", "mean", f"% below {CLOSED}", f"% above {OPEN}", "steps remembered, median unit", "longest")
     return Table(headings, tuple(rows))
-
-
-def keeps(cell: str, gate: str) -> bool:
-    """Return whether 1 in a gate of a cell keeps the old state.
-
-    Example:
-      >>> keeps("peephole_lstm", "f"), keeps("gru", "z"), keeps("gru", "r"), keeps("mgu", "f"), keeps("mingru", "z")
-      (True, True, False, False, False)
-    """
-    return cell not in LETS_IN and any(family in cell for family in KEEPS.get(gate, ()))
