@@ -28,7 +28,7 @@ from lstm_gru.task import Task
 from lstm_gru.tasks.tagged_words import read_words, right_and_all, words_path
 from lstm_gru.tasks.tagging import TaggingConfig, tagging
 
-TRAIN = TrainConfig(steps=300, learning_rate=1e-2, warmup_steps=20, evaluate_every=50)
+TRAIN = TrainConfig(steps=600, learning_rate=3e-2, warmup_steps=20, evaluate_every=100)
 # Widths give equal parameter counts, 3,247 to 3,340 where the answer is in both.
 WIDTHS = {"rnn": (43, 27), "lstm": (22, 14), "gru": (25, 16)}
 
