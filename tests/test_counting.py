@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tools import filled
 
-from lstm_gru.data.counting import accepted, counted, first_wrong
+from lstm_gru.data.counting import counted, furthest, judged, unbroken
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
 from lstm_gru.files import write_json
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.tasks.counting import CountingConfig, counting
+from lstm_gru.tasks.counting import COUNTS_FILE, CountingConfig, counting, read_judged
 
 
 @pytest.mark.parametrize("letters", [2, 3])
@@ -28,8 +28,8 @@ def test_a_string_is_read_from_its_beginning_and_ends(letters):
         assert not strings.target[row, len(word) + 1 :].any()
 
 
-def perfect(letters, counts, longest, sure=0.9):
-    """Log-probabilities of one who has counted: after a letter's first, only what can follow."""
+def one_who_counts(letters, counts, longest, sure=0.95):
+    """Log-probabilities of one who has counted: after the first b, only what can follow is possible."""
     strings = counted(letters, counts, longest)
     p = np.full((*strings.target.shape, letters + 1), (1 - sure) / 100)
     np.put_along_axis(p, strings.target[..., None], sure, axis=-1)
@@ -38,40 +38,73 @@ def perfect(letters, counts, longest, sure=0.9):
     return np.log(p)
 
 
+def judgements(said, counts, letters):
+    return [part.tolist() for part in judged(said, np.array(counts), letters, 0.01)]
+
+
 @pytest.mark.parametrize("letters", [2, 3])
-def test_one_who_counts_is_right_and_tells_all_apart_and_one_who_does_not_is_caught(letters):
+def test_one_who_counts_is_right_and_one_who_does_not_is_caught(letters):
     counts = np.array([1, 2, 5])
-    said = perfect(letters, counts, 5)
-    assert [found.tolist() for found in accepted(said, counts, letters, 0.01)] == [[True] * 3] * 2
-    for place, letter, right in (
-        (letters * 5, letters, True),  # One more of the last letter could follow.
-        (letters * 5 - 1, 0, True),  # The end could follow one too early.
-        (2 * 5, 2, True),  # One more b.
+    said = one_who_counts(letters, counts, 5)
+    assert judgements(said, counts, letters) == [[True] * 3] * 2
+    for place, letter in (
+        (letters * 5, letters),  # One more of the last letter could follow.
+        (letters * 5 - 1, 0),  # The end could follow one too early.
+        (2 * 5, 2),  # One more b.
+        (6, 1),  # An a after a b.
     ):
         wrong = said.copy()
         wrong[2, place, letter] = np.log(0.02)
-        found = accepted(wrong, counts, letters, 0.01)
-        assert [part.tolist() for part in found] == [[True, True, right], [True, True, False]]
-    for place in (letters * 5, 6, 0):
+        assert judgements(wrong, counts, letters) == [[True, True, False], [True] * 3]
+    for place in (letters * 5, 6):
         wrong = said.copy()
-        wrong[2, place] = np.log(0.005)  # What follows is thought impossible.
-        assert [part.tolist() for part in accepted(wrong, counts, letters, 0.01)] == [[True, True, False]] * 2
+        wrong[2, place] = np.log(0.005)  # What follows is thought impossible, and so is all else.
+        assert judgements(wrong, counts, letters) == [[True, True, False]] * 2
+    wrong = said.copy()
+    wrong[2, 5, 2] = np.log(0.005)  # The first b is thought impossible: how many a's come is not to be counted.
+    assert judgements(wrong, counts, letters) == [[True] * 3, [True, True, False]]
 
 
-def test_the_first_wrong_one_counts():
-    assert [first_wrong(np.array(found)) for found in ([True] * 3, [True, False, True], [False])] == [3, 1, 0]
+def test_padding_is_not_judged():
+    counts = np.array([1, 3])
+    said = one_who_counts(2, counts, 3)
+    said[0, 3:] = 0.0  # All letters at once.
+    assert judgements(said, counts, 2) == [[True] * 2] * 2
+    said[0, 3:] = -99.0  # None.
+    assert judgements(said, counts, 2) == [[True] * 2] * 2
 
 
-def test_a_model_that_says_all_is_right_about_everything_and_tells_nothing_apart():
+def test_who_knows_the_frequencies_of_the_training_strings_counts_all_of_them():
+    """The best there is on n uniform in 1 ... 99: a b follows k letters a with probability 1 / (100 - k)."""
+    counts = np.arange(1, 100)
+    p = np.zeros((99, 199, 3))
+    for row, n in enumerate(counts):
+        k = np.arange(1, n + 1)
+        p[row, 0, 1], p[row, k, 2], p[row, k, 1] = 1, 1 / (100 - k), 1 - 1 / (100 - k)
+        p[row, n + 1 : 2 * n, 2] = p[row, 2 * n, 0] = 1
+    rarer = p.copy()
+    rarer[:, 1, 2] = 0.0099  # A hair less after the first a.
+    with np.errstate(divide="ignore"):
+        assert judgements(np.log(p), counts, 2) == [[True] * 99] * 2
+        assert judgements(np.log(rarer), counts, 2) == [[True] * 99, [False] + [True] * 98]
+
+
+def test_the_first_wrong_one_ends_the_count_and_the_last_right_one_is_the_furthest():
+    found = [np.array(right) for right in ([True] * 3, [True, False, True, False], [False])]
+    assert [unbroken(right) for right in found] == [3, 1, 0]
+    assert [furthest(right) for right in found] == [3, 3, 0]
+
+
+def test_a_model_that_finds_all_possible_accepts_everything_and_counts_nothing(tmp_path):
     config = CountingConfig(model=SequenceConfig(features=2), letters=3, longest=4, tested=70)
     task = counting(config, {})
     params = jax.tree.map(jnp.zeros_like, task.init(jax.random.key(0)))
     assert task.evaluate(params, "valid") == {"nats": pytest.approx(np.log(4), rel=1e-6)}
-    found = task.evaluate(params, "test")
-    assert (found["right"], found["told_apart"]) == (70, 0)
+    assert task.evaluate(params, "test") == {"counted": 0, "accepted": 70}
+    task.finish(params, tmp_path)
+    assert [part.tolist() for part in read_judged(tmp_path)] == [[False] * 70, [True] * 70]
     params["out"]["bias"] = jnp.array([-9.0, 0, 0, 0])  # There is no end.
-    found = task.evaluate(params, "test")
-    assert (found["right"], found["told_apart"]) == (0, 0)
+    assert task.evaluate(params, "test") == {"counted": 0, "accepted": 0}
 
 
 def test_batches_are_a_function_of_seed_and_step_and_the_loss_counts_every_letter_once():
@@ -108,11 +141,19 @@ def test_settings_out_of_range_are_named(fields, words):
 def test_the_experiment_scores_both_languages_and_draws_what_is_recorded(tmp_path):
     experiment = load_experiment("counting")
     runs = {name: tmp_path / name for name in ("ab", "abc")}
-    for number, path in enumerate(runs.values()):
+    for path, counts in zip(runs.values(), (300, 90), strict=True):
         path.mkdir()
-        write_json(path / "scores.json", {"test": {"nats": 0.1, "right": 90.0 + number, "told_apart": 80.0 + number}})
+        there = [n <= counts for n in range(1, 1001)]
+        write_json(path / COUNTS_FILE, {"counted": there, "accepted": [False, *there[1:]]})
     scores = experiment.score(runs).scores
-    assert scores == {"told_apart_ab": 80, "told_apart_abc": 81, "right_ab": 90, "right_abc": 91}
+    assert scores == {
+        **{"counted_ab": 300, "accepted_ab": 300, "at_256_ab": 100},
+        **{"counted_abc": 90, "accepted_abc": 90, "at_100_abc": 0},
+    }
+    assert set(scores) == set(experiment.scores)
+    everything, by_heart = experiment.baselines().values()
+    assert (everything.scores["counted_ab"], everything.scores["accepted_abc"]) == (0, 1000)
+    assert (by_heart.scores["counted_ab"], by_heart.scores["accepted_abc"]) == (99, 49)
     records = [{"variant": "lstm", "seed": seed, "scores": scores} for seed in range(3)]
     captions = experiment.plots({}, records, tmp_path)
     assert list(captions) == ["counting-ab.png", "counting-abc.png"]

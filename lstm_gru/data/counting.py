@@ -46,39 +46,61 @@ def counted(letters: int, counts: np.ndarray, longest: int) -> Strings:
     return Strings(xs, np.where(there, follows, 0).astype(np.int32), lengths.astype(np.int32))
 
 
-def accepted(log_probs: np.ndarray, counts: np.ndarray, letters: int, threshold: float) -> tuple[np.ndarray, ...]:
-    """Return of each string whether a model accepts it, and whether it also refuses those that are nearly it.
+class Judged(NamedTuple):
+    """What a model makes of the strings with n = 1, 2 and so on.
 
-    A string is accepted when each of its letters and its end has a probability above the threshold. Source: Weiss,
-    Goldberg & Yahav 2018 (arXiv:1805.04908), section 5; strings that are nearly one of the language are ours.
+    Attributes:
+      counted: bool ``[N]``, whether all is right from the first b on, where a counter knows what follows.
+      accepted: bool ``[N]``, whether the string is accepted by the published rule.
+    """
+
+    counted: np.ndarray
+    accepted: np.ndarray
+
+
+def judged(log_probs: np.ndarray, counts: np.ndarray, letters: int, threshold: float) -> Judged:
+    """Return how a model's predictions along the strings of `counted` are judged.
+
+    Counted: from the first b to the end, what must follow has a probability above the threshold, and nothing else has.
+    Source: Gers & Schmidhuber 2001, "LSTM recurrent networks learn simple context-free and context-sensitive
+    languages", section III, which judges the symbols that are determined; before the first b another a can follow.
+
+    Accepted: each of the string's letters and its end have a probability above the threshold, those of the a's
+    included. Source: the code of Weiss, Goldberg & Yahav 2018 (arXiv:1805.04908), ``tech-srl/counting_dimensions``. A
+    model that finds everything possible accepts every string; and one that knows the training strings' frequencies,
+    where one b in a hundred follows the first a, accepts by a hair.
 
     Args:
-      log_probs: ``[N, T, K + 1]`` of what follows, for the strings of `counted`.
+      log_probs: ``[N, T, K + 1]`` of what follows.
       counts: n of each string, ``[N]``.
       letters: K.
       threshold: a probability.
-
-    Returns:
-      Two bool ``[N]``.
     """
-    right, apart = np.zeros(len(counts), bool), np.zeros(len(counts), bool)
-    target, least = counted(letters, counts, (log_probs.shape[1] - 1) // letters).target, np.log(threshold)
-    for row, n in enumerate(counts):
-        follows = log_probs[row, np.arange(letters * n + 1), target[row, : letters * n + 1]]
-        right[row] = (follows > least).all()
-        wrong = []
-        for letter in range(2, letters + 1):
-            done = letter * n  # Steps after which all of this letter have been read.
-            wrong += [log_probs[row, done, letter], log_probs[row, done - 1, letter + 1 if letter < letters else END]]
-        apart[row] = right[row] and (np.array(wrong) <= least).all()
-    return right, apart
+    strings = counted(letters, counts, (log_probs.shape[1] - 1) // letters)
+    places, least = np.arange(log_probs.shape[1])[None, :], np.log(threshold)
+    there = places < strings.lengths[:, None]
+    determined = there & (places > np.asarray(counts)[:, None])
+    possible = log_probs > least
+    follows = np.take_along_axis(possible, strings.target[..., None], axis=-1)[..., 0]
+    alone = follows & (possible.sum(axis=-1) == 1)
+    return Judged((alone | ~determined).all(axis=1), (follows | ~there).all(axis=1))
 
 
-def first_wrong(right: np.ndarray) -> int:
+def unbroken(right: np.ndarray) -> int:
     """Return how many of the first values are all True.
 
     Example:
-      >>> first_wrong(np.array([True, True, False, True]))
+      >>> unbroken(np.array([True, True, False, True]))
       2
     """
     return int(np.argmin(right)) if not right.all() else len(right)
+
+
+def furthest(right: np.ndarray) -> int:
+    """Return the number, from 1, of the last value that is True; 0 without one.
+
+    Example:
+      >>> furthest(np.array([True, True, False, True, False]))
+      4
+    """
+    return int(np.max(np.flatnonzero(right), initial=-1)) + 1

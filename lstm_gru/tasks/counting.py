@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstm_gru.config import TrainConfig, require
-from lstm_gru.data.counting import LETTERS, accepted, counted, first_wrong
+from lstm_gru.data.counting import LETTERS, Judged, counted, furthest, judged, unbroken
+from lstm_gru.files import read_json, write_json
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.sequence import SequenceConfig, sequence
 from lstm_gru.task import Batch, Params, Split, Task
 
+COUNTS_FILE = "counts-test.json"
 AT_ONCE = 64  # Strings.
 
 
@@ -51,9 +54,8 @@ class CountingConfig:
 def counting(config: CountingConfig, settings: Mapping[str, Any]) -> Task:
     """Return the task of a language.
 
-    Metrics: ``nats`` of a letter on all strings up to the largest n in training, which chooses the checkpoint; in the
-    test also ``right`` and ``told_apart``, the largest N up to which every string is accepted, and the one up to which
-    also those that are nearly one are refused (`lstm_gru.data.counting.accepted`).
+    Metrics: ``nats`` of a letter on all strings up to the largest n in training, which chooses the checkpoint; of the
+    test those of `scores`, of strings up to ``config.tested``.
 
     Args:
       config: settings; ``config.train.seed`` decides the batches.
@@ -66,22 +68,23 @@ def counting(config: CountingConfig, settings: Mapping[str, Any]) -> Task:
         return counted(config.letters, counts, config.longest)._asdict()
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
-        seen = counted(config.letters, np.arange(1, config.longest + 1), config.longest)._asdict()
-        nats, weight = total(params, seen)
-        return {"nats": float(nats / weight)} | (accepts(params) if split == "test" else {})
+        if split == "test":
+            return scores(judge(params))
+        seen = counted(config.letters, np.arange(1, config.longest + 1), config.longest)
+        nats, weight = total(params, seen._asdict())
+        return {"nats": float(nats / weight)}
 
-    def accepts(params: Params) -> dict[str, float]:
-        found = []
+    def judge(params: Params) -> Judged:
+        found = Judged(np.zeros(config.tested, bool), np.zeros(config.tested, bool))
         for first in range(1, config.tested + 1, AT_ONCE):
-            counts = np.arange(first, min(first + AT_ONCE, config.tested + 1))
-            rows = np.append(counts, np.ones(AT_ONCE - len(counts), int))
-            strings = counted(config.letters, rows, first + AT_ONCE - 1)
-            said = np.asarray(log_probs(params, strings._asdict()))[: len(counts)]
-            found.append(np.stack(accepted(said, counts, config.letters, config.threshold)))
-            if not found[-1][0].all():  # Nothing beyond counts any more.
-                break
-        right, apart = np.concatenate(found, axis=1)
-        return {"right": float(first_wrong(right)), "told_apart": float(first_wrong(apart))}
+            counts = np.arange(first, first + AT_ONCE).clip(max=config.tested)  # One shape, compiled once.
+            said = np.asarray(log_probs(params, counted(config.letters, counts, config.tested)._asdict()))
+            for part, whole in zip(judged(said, counts, config.letters, config.threshold), found, strict=True):
+                whole[counts - 1] = part
+        return found
+
+    def finish(params: Params, run_dir: Path) -> None:
+        write_json(run_dir / COUNTS_FILE, {name: part.tolist() for name, part in judge(params)._asdict().items()})
 
     return Task(
         init=init,
@@ -89,6 +92,7 @@ def counting(config: CountingConfig, settings: Mapping[str, Any]) -> Task:
         loss=loss,
         evaluate=evaluate,
         selects=("valid_nats", "min"),
+        finish=finish,
         settings={
             **settings,
             "task": "counting",
@@ -97,6 +101,16 @@ def counting(config: CountingConfig, settings: Mapping[str, Any]) -> Task:
             "model": asdict(config.model),
         },
     )
+
+
+def read_judged(run_dir: Path) -> Judged:
+    """Return what a finished run's model made of the test strings."""
+    return Judged(**{name: np.array(part) for name, part in read_json(run_dir / COUNTS_FILE).items()})
+
+
+def scores(found: Judged) -> dict[str, float]:
+    """Return ``counted``, the N up to which every string is counted, and ``accepted``, the largest n accepted."""
+    return {"counted": float(unbroken(found.counted)), "accepted": float(furthest(found.accepted))}
 
 
 @cache  # Runs of one configuration share these functions, and so what is compiled of them.
