@@ -98,7 +98,8 @@ def runs(**changes):
 def gated(**changes):
     candidate = np.stack([wave(6, 0.0), wave(6, -0.5)], axis=-1)
     gates = {"forward f": np.abs(candidate) / 2, "forward g": candidate}
-    return {"title": "Gates", "steps": list("en hund"[:6]), "gates": gates} | changes
+    named = {"candidates": ["forward g"], "order_by": ["forward f"]}
+    return {"title": "Gates", "steps": list("en hund"[:6]), "gates": gates} | named | changes
 
 
 def heatmap(**changes):

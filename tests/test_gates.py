@@ -40,7 +40,8 @@ def test_gates_have_names_by_layer_and_direction():
 
 
 def test_a_constant_gate_remembers_for_the_steps_that_it_leaves():
-    np.testing.assert_allclose(memory_time(jnp.array([[0.8, 0.0], [0.8, 0.5]])), [5, 4 / 3], rtol=1e-5)
+    found = memory_time(jnp.array([[0.8, 1.0, 0.0], [0.8, 0.5, 1.0]]))
+    np.testing.assert_allclose(found, [1 / np.log(1 / 0.8), 2 / np.log(2), 0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["lstm", "mingru"])
@@ -61,6 +62,15 @@ def test_gradient_norms_are_those_of_a_loss_of_the_carry_so_many_steps_before(x6
         np.testing.assert_allclose(found[k], np.sqrt(squares).mean(), rtol=1e-10)
 
 
+def test_gradients_too_small_for_their_squares_are_measured():
+    cell = CELLS["rnn"](3)
+    params = cell.init(jax.random.key(0), 2)
+    params["recurrent_kernel"] = 0.1 * params["recurrent_kernel"]  # Orthogonal, so that each step takes nine tenths.
+    params["kernel"] *= 0
+    found = gradient_norms(cell, params, jnp.zeros((2, 31, 2)), lambda hidden: hidden[:, 0])
+    np.testing.assert_allclose(found, 0.1 ** np.arange(31), rtol=1e-4)
+
+
 @pytest.fixture
 def looked_at(corpus, tmp_path, monkeypatch, capsys):  # noqa: F811
     """The command on a run of a task, whose configuration names the cell."""
@@ -69,7 +79,7 @@ def looked_at(corpus, tmp_path, monkeypatch, capsys):  # noqa: F811
         config = MusicConfig(model=SequenceConfig(cell=cell, features=5), train=TRAIN)
         task = task or next_step(config, {})
         fit(task, TRAIN, tmp_path / cell, plain=True)
-        run = type("Run", (), {"tasks": lambda self: {"": task}})()
+        run = type("Run", (), {"tasks": lambda self: {"": task, "not trained": task}})()
         record = {"variant": cell, "config": {"model": {"cell": cell}}}
         monkeypatch.setattr(gates, "reread", lambda path: (run, record))
         capsys.readouterr()

@@ -151,6 +151,11 @@ def test_chrono_draws_times_uniformly():
     np.testing.assert_allclose(np.quantile(times, [0, 0.25, 0.5, 0.75, 1]), [1, 13, 25, 37, 49], atol=0.5)
 
 
+def test_a_forget_bias_needs_a_forget_gate():
+    with pytest.raises(ValueError, match="^lstm: forget_bias = 1.0 without a forget gate; expected none$"):
+        CELLS["lstm_nfg"](H, forget_bias=1.0)
+
+
 @pytest.mark.parametrize("name", ["rnn", "irnn"])
 @pytest.mark.parametrize("init", ["chrono", chrono(50)], ids=["named", "made"])
 def test_chrono_needs_a_gate_that_keeps_the_state(name, init):
@@ -159,13 +164,13 @@ def test_chrono_needs_a_gate_that_keeps_the_state(name, init):
         CELLS[name](H, init=init)
 
 
-@pytest.mark.parametrize("name", LSTMS)
+@pytest.mark.parametrize("name", [name for name in LSTMS if name != "lstm_nfg"])
 @pytest.mark.parametrize(("init", "value"), [("default", 0.0), ("keras", -1.0), ("chrono", 2.5), ("torch", 2.5)])
 def test_forget_bias_overrides_the_preset_for_its_gate_alone(name, init, value):
     biases, preset = (by_gate(name, drawn(name, init=init, **more)["bias"]) for more in ({"forget_bias": value}, {}))
     gate, value = ("i", -value) if name in COUPLED else ("f", value)
     for other in GATES[name]:
-        if other == gate and name != "lstm_nfg":
+        if other == gate:
             np.testing.assert_array_equal(biases[other], np.full_like(biases[other], value))
         else:
             np.testing.assert_array_equal(biases[other], preset[other])

@@ -165,6 +165,8 @@ def test_the_model_is_its_layers_and_one_output_a_step():
         ({"dropout": 1.0}, "dropout = 1.0; expected a number at least 0 and below 1"),
         ({"max_time": 9.0}, "max_time with init = 'default'; expected chrono"),
         ({"cell": "rnn", "init": "chrono"}, "rnn: init = chrono sets the biases of gates that keep the state"),
+        ({"init": "chrono", "forget_bias": 1.0}, "forget_bias with init = 'chrono', which sets it; expected one"),
+        ({"cell": "lstm_nfg", "forget_bias": 1.0}, "lstm: forget_bias = 1.0 without a forget gate; expected none"),
         ({"cell": "gru", "forget_bias": 1.0}, "forget_bias = 1.0 with cell = 'gru'; expected a cell that has a forget"),
     ],
 )
@@ -215,6 +217,10 @@ def test_variants_differ_in_model_and_learning_rate_only():
         counts[name] = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(model.init, jax.random.key(0))))
     large = [count for name, count in counts.items() if name.endswith("_large")]
     assert max(large) < 1.01 * min(large)
+    for pair in experiment.versus:
+        assert max(counts[name] for name in pair) < 1.02 * min(counts[name] for name in pair)
+    models = [replace(experiment.config(name).model, cell="rnn", features=1) for name in counts]
+    assert len({model for model, name in zip(models, counts, strict=True) if not name.endswith("_large")}) == 1
 
 
 @with_data

@@ -157,6 +157,8 @@ def lstm(
     )
     form.check()
     preset = find_preset("lstm", init, tuple(ROLES[name] for name in form.gates))
+    if forget_bias is not None and not form.forget_gate:
+        raise ValueError(f"lstm: forget_bias = {forget_bias} without a forget gate; expected none")
     bias = preset.forget_bias if forget_bias is None else float(forget_bias)
     return _lstm(check_features("lstm", features), form, preset, bias)
 

@@ -12,7 +12,7 @@ import tyro
 from lstm_gru.cells import CELLS
 from lstm_gru.commands.terminal import show
 from lstm_gru.errors import InputError
-from lstm_gru.inside import memory_time
+from lstm_gru.inside import CANDIDATES, gate, memory_time
 from lstm_gru.plots import gate_activations
 from lstm_gru.report.tables import MISSING, Table
 from lstm_gru.reproduce import fold_directories, reread
@@ -41,7 +41,8 @@ def gates(argv: list[str]) -> int:
     if arguments.out.suffix != ".png" or not arguments.out.parent.is_dir():
         raise InputError(f"--out = {arguments.out}; expected a name that ends in .png, in a directory that exists")
     run, record = reread(arguments.run)
-    tasks, directories = run.tasks(), fold_directories(arguments.run)
+    directories = fold_directories(arguments.run)
+    tasks = {fold: task for fold, task in run.tasks().items() if fold in directories}  # A grid's run has not all.
     fold = list(tasks)[-1] if arguments.fold is None else arguments.fold
     if fold not in tasks:
         raise InputError(f"--fold = {fold}; expected one of {', '.join(tasks)}")
@@ -52,22 +53,29 @@ def gates(argv: list[str]) -> int:
     found = task.inside(params, arguments.number)
     activations = {name: np.asarray(values) for name, values in found.gates.items()}
     cell = record["config"]["model"]["cell"]
-    show(_table(activations, cell), f"{record['variant']}, {found.what}, {len(found.steps)} steps")
+    keep = CELLS[cell](1).keep
+    show(_table(activations, keep), f"{record['variant']}, {found.what}, {len(found.steps)} steps")
     gate_activations(
-        arguments.out, title=f"Gates of {record['variant']}: {found.what}", steps=found.steps, gates=activations
+        arguments.out,
+        title=f"Gates of {record['variant']}: {found.what}",
+        steps=found.steps,
+        gates=activations,
+        candidates=[name for name in activations if gate(name) in CANDIDATES],
+        order_by=[name for name in activations if gate(name) == keep],
     )
     print(arguments.out)
     return 0
 
 
-def _table(activations: Mapping[str, np.ndarray], cell: str) -> Table:
-    rows, keep = [], CELLS[cell](1).keep
+def _table(activations: Mapping[str, np.ndarray], keep: str) -> Table:
+    rows = []
     for name, values in activations.items():
         shares, remembered = [MISSING] * 2, [MISSING] * 2
-        if values.min() >= 0:  # A candidate is never open or shut.
+        if gate(name) not in CANDIDATES:
             shares = [f"{100 * share.mean():.0f}" for share in (values < CLOSED, values > OPEN)]
-        if name.split()[-1] == keep:
-            remembered = [f"{of(memory_time(values)):.1f}" for of in (np.median, np.max)]
+        if gate(name) == keep:
+            times, longest = memory_time(values), len(values)
+            remembered = [f"{t:.1f}" if (t := of(times)) <= longest else f"> {longest}" for of in (np.median, np.max)]
         rows.append((name, f"{values.mean():.2f}", *shares, *remembered))
     headings = ("", "mean", f"% below {CLOSED}", f"% above {OPEN}", "steps remembered, median unit", "longest")
     return Table(headings, tuple(rows))

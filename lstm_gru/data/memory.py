@@ -23,9 +23,9 @@ class Sequences(NamedTuple):
 def adding(random: np.random.Generator, count: int, time: int) -> Sequences:
     """Return sequences of numbers of which two are marked, and the sum of these.
 
-    Each step has a number from U(0, 1) and a mark, 1 once in the first half and once in the second, else 0. Always
-    guessing 1 has a squared error of 1/6. Source: Hochreiter & Schmidhuber 1997, section 5.4, in the form of Le,
-    Jaitly & Hinton 2015 (arXiv:1504.00941), section 4.1.
+    Each step has a number from U(0, 1) and a mark, 1 at two steps, any two, else 0. Always guessing 1 has a squared
+    error of 1/6. Source: Hochreiter & Schmidhuber 1997, section 5.4, in the form of Bai, Kolter & Koltun 2018
+    (arXiv:1803.01271), section 5 and its code; others mark one step in each half.
 
     Args:
       random: where all draws come from.
@@ -39,8 +39,8 @@ def adding(random: np.random.Generator, count: int, time: int) -> Sequences:
     """
     xs = np.zeros((count, time, 2), np.float32)
     xs[..., 0] = random.random((count, time))
-    rows, half = np.arange(count), time // 2
-    first, second = random.integers(0, half, count), random.integers(half, time, count)
+    rows, first = np.arange(count), random.integers(0, time, count)
+    second = (first + random.integers(1, time, count)) % time
     xs[rows, first, 1] = xs[rows, second, 1] = 1
     return Sequences(xs, xs[rows, first, 0] + xs[rows, second, 0])
 
@@ -48,10 +48,10 @@ def adding(random: np.random.Generator, count: int, time: int) -> Sequences:
 def copy_memory(random: np.random.Generator, count: int, delay: int) -> Sequences:
     """Return sequences of ten symbols, a delay, and the place where they are to be said again.
 
-    The input is 10 symbols out of 8, ``delay - 1`` blanks, a sign to recall, and 10 blanks; the target blank, but for
-    the last 10 steps. It is ``delay + 20`` steps long; saying blank and then guessing costs ``10 ln 8 / (delay + 20)``
-    nats a step. Source: Arjovsky, Shah & Bengio 2016 (arXiv:1511.06464), section 4.1, after Hochreiter & Schmidhuber
-    1997.
+    The input is 10 symbols out of 8, ``delay - 1`` blanks, and the sign to recall for 11 steps; the target blank, but
+    for the last 10 steps. It is ``delay + 20`` steps long; saying blank and then guessing costs
+    ``10 ln 8 / (delay + 20)`` nats a step. Source: Arjovsky, Shah & Bengio 2016 (arXiv:1511.06464), section 4.1, in the
+    form of the code of Bai, Kolter & Koltun 2018; in others the sign is there for one step.
 
     Args:
       random: where all draws come from.
@@ -69,7 +69,7 @@ def copy_memory(random: np.random.Generator, count: int, delay: int) -> Sequence
     symbols = random.integers(1, SYMBOLS + 1, (count, COPIED))
     said = np.zeros((count, delay + 2 * COPIED), int)
     said[:, :COPIED] = symbols
-    said[:, COPIED + delay - 1] = RECALL
+    said[:, COPIED + delay - 1 :] = RECALL
     target = np.zeros_like(said, np.int32)
     target[:, -COPIED:] = symbols
     return Sequences(np.eye(SYMBOLS + 2, dtype=np.float32)[said], target)

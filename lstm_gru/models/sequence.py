@@ -54,6 +54,8 @@ class SequenceConfig:
                 raise InputError(f"SequenceConfig: max_time with init = {self.init!r}; expected chrono")
         if self.forget_bias is not None:
             require(self, "forget_bias")
+            if self.init == "chrono":
+                raise InputError("SequenceConfig: forget_bias with init = 'chrono', which sets it; expected one")
         try:
             self.make_cell()
         except ValueError as error:  # Of a preset that needs gates that the cell has not.

@@ -1,6 +1,6 @@
 """The gates of a layer along one sequence: when each unit keeps, lets in and shows what it has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +18,28 @@ MOST_NAMES = 40  # Steps that have their names below; of more, some have their n
 GATE, CANDIDATE = colormaps["viridis"], colormaps["RdBu_r"]
 
 
-def gate_activations(path: Path, *, title: str, steps: Sequence[str], gates: Mapping[str, np.ndarray]) -> None:
-    """Write one map for each gate, units by steps; units are in the order of their mean, the largest on top.
+def gate_activations(
+    path: Path,
+    *,
+    title: str,
+    steps: Sequence[str],
+    gates: Mapping[str, np.ndarray],
+    candidates: Collection[str] = (),
+    order_by: Collection[str] = (),
+) -> None:
+    """Write one map for each gate, units by steps.
 
-    Gates run from 0 (dark) to 1 (light). What takes negative values is no gate but a candidate, from -1 (blue) to 1
-    (red), or as far as it goes.
+    A row is the same unit in all maps of a layer and direction. Gates run from 0 (dark) to 1 (light), candidates from
+    -1 (blue) to 1 (red), or as far as they go.
 
     Args:
       path: the PNG file.
       title: what is seen, in one line.
       steps: T names.
-      gates: name to activations ``[T, H]``.
+      gates: name to activations ``[T, H]``; the last word names the gate, the words before it layer and direction.
+      candidates: names of those that are no gates.
+      order_by: names of the gates by whose mean the units of a layer and direction are ordered, the largest on top;
+        its first one where none is named.
 
     Raises:
       ValueError: naming the gate whose shape is wrong or that holds NaN.
@@ -40,10 +51,29 @@ def gate_activations(path: Path, *, title: str, steps: Sequence[str], gates: Map
             raise ValueError(f"gates[{name!r}]: shape {np.shape(values)}, expected {expected}")
         if np.isnan(values).any():
             raise ValueError(f"gates[{name!r}]: some values are NaN")
-    write(path, _gate_activations(title, steps, {name: np.asarray(values) for name, values in gates.items()}))
+    arrays = {name: np.asarray(values) for name, values in gates.items()}
+    write(path, _gate_activations(title, steps, arrays, candidates, _orders(arrays, order_by)))
 
 
-def _gate_activations(title: str, steps: Sequence[str], gates: Mapping[str, np.ndarray]) -> Figure:
+def _layer(name: str) -> str:
+    return " ".join(name.split()[:-1])
+
+
+def _orders(gates: Mapping[str, np.ndarray], order_by: Collection[str]) -> dict[str, np.ndarray]:
+    """The order of the units of each layer and direction."""
+    orders = {}
+    for name in sorted(gates, key=lambda name: name not in order_by):  # Those that are asked for come first.
+        orders.setdefault(_layer(name), np.argsort(-gates[name].mean(axis=0), kind="stable"))
+    return orders
+
+
+def _gate_activations(
+    title: str,
+    steps: Sequence[str],
+    gates: Mapping[str, np.ndarray],
+    candidates: Collection[str],
+    orders: Mapping[str, np.ndarray],
+) -> Figure:
     height = TOP + len(gates) * (PANEL + GAP) + BOTTOM
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -51,14 +81,14 @@ def _gate_activations(title: str, steps: Sequence[str], gates: Mapping[str, np.n
     figure.text(
         LEFT / WIDTH, 1 - 0.2 / height, drawable(title), fontsize=TITLE_SIZE, weight="bold", color=INK, **heading
     )
-    note = "a row is a unit, ordered by its mean; gates: 0 dark, 1 light; candidates: blue below 0, red above"
+    note = "a row is a unit, the same in all maps; gates: 0 dark, 1 light; candidates: blue below 0, red above"
     figure.text(LEFT / WIDTH, 1 - 0.5 / height, note, fontsize=TEXT_SIZE, color=GREY, **heading)
     for place, (name, values) in enumerate(gates.items()):
         bottom = (height - TOP - (place + 1) * (PANEL + GAP) + GAP / 2) / height
         axes = figure.add_axes((LEFT / WIDTH, bottom, (WIDTH - LEFT - RIGHT) / WIDTH, PANEL / height))
-        ordered = values[:, np.argsort(-values.mean(axis=0), kind="stable")].T
+        ordered = values[:, orders[_layer(name)]].T
         reach = max(1.0, float(np.abs(values).max()))
-        limits = (GATE, 0.0, 1.0) if values.min() >= 0 and reach <= 1 else (CANDIDATE, -reach, reach)
+        limits = (CANDIDATE, -reach, reach) if name in candidates else (GATE, 0.0, 1.0)
         colours = dict(zip(("cmap", "vmin", "vmax"), limits, strict=True))
         mesh = axes.pcolormesh(np.arange(len(steps) + 1), np.arange(len(ordered) + 1), ordered, **colours)
         axes.invert_yaxis()

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from lstm_gru.plots.checks import require_a_value, require_any
 from lstm_gru.plots.style import BLUE, GREY, INK, empty_figure, write
 
+ROOM = 80  # Letters of all names that have room side by side.
 SPREAD = 0.16  # Of a model's points, where the distance of two models is 1.
 
 
@@ -49,7 +50,7 @@ def _distributions(
     reference: tuple[str, float] | None,
     logarithm: bool,
 ) -> Figure:
-    counts = sorted({len(found) for found in values.values()})
+    counts = sorted({int(np.sum(~np.isnan(np.asarray(found, float)))) for found in values.values()})
     runs = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
     figure, axes = empty_figure(title, ("", value_label), f"box: quartiles and median of {runs} runs; points: runs")
     if logarithm:
@@ -66,6 +67,7 @@ def _distributions(
         name, value = reference
         axes.axhline(value, color=GREY, linewidth=1.5, linestyle=(0, (6, 2)), zorder=1)
         axes.text(len(values) - 0.5, value, name, ha="right", va="bottom", fontsize=11, color=INK)
-    axes.set_xticks(range(len(values)), list(values), rotation=20 if len(values) > 6 else 0)
+    turned = {"rotation": 20, "rotation_mode": "anchor", "ha": "right"} if len("  ".join(values)) > ROOM else {}
+    axes.set_xticks(range(len(values)), list(values), **turned)
     axes.set_xlim(-0.5, len(values) - 0.5)
     return figure
