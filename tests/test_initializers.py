@@ -152,7 +152,7 @@ def test_chrono_draws_times_uniformly():
 
 
 def test_a_forget_bias_needs_a_forget_gate():
-    with pytest.raises(ValueError, match="^lstm: forget_bias = 1.0 without a forget gate; expected none$"):
+    with pytest.raises(ValueError, match=r"^lstm: forget_bias = 1\.0 without a forget gate; expected none$"):
         CELLS["lstm_nfg"](H, forget_bias=1.0)
 
 
