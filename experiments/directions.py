@@ -28,7 +28,11 @@ from lstm_gru.task import Task
 from lstm_gru.tasks.tagged_words import read_words, right_and_all, words_path
 from lstm_gru.tasks.tagging import TaggingConfig, tagging
 
-TRAIN = TrainConfig(steps=600, learning_rate=3e-2, warmup_steps=20, evaluate_every=100)
+TRAIN = TrainConfig(steps=600, learning_rate=1e-2, warmup_steps=20, evaluate_every=100)
+RATES = {
+    **{"rnn_backward": 3e-2, "rnn_bidirectional": 3e-3, "lstm_backward": 3e-2},
+    **{"lstm_bidirectional": 3e-2, "gru_backward": 3e-2, "gru_bidirectional": 3e-3},
+}  # The others have that of TRAIN.
 # Widths give equal parameter counts, 3,247 to 3,340 where the answer is in both.
 WIDTHS = {"rnn": (43, 27), "lstm": (22, 14), "gru": (25, 16)}
 
@@ -44,7 +48,8 @@ def variant(cell: str, direction: str) -> TaggingConfig:
         word_dropout=0.0,
         noise=0.0,
     )
-    return TaggingConfig(model=model, data=TaggedCorpusConfig(corpus="past"), train=TRAIN)
+    train = replace(TRAIN, learning_rate=RATES.get(f"{cell}_{direction}", TRAIN.learning_rate))
+    return TaggingConfig(model=model, data=TaggedCorpusConfig(corpus="past"), train=train)
 
 
 VARIANTS = {f"{cell}_{direction}": variant(cell, direction) for cell in WIDTHS for direction in DIRECTIONS}
