@@ -69,22 +69,23 @@ TRAIN = TrainConfig(
 WINDOWS = WindowConfig(lookback=LAGS, horizon=STEPS, windows=8, scaling="maximum")
 
 
-def variant(cell: str, features: int, hops: tuple[int, ...] = ()) -> ForecastingConfig:
+def variant(cell: str, features: int, rate: float, hops: tuple[int, ...] = ()) -> ForecastingConfig:
     """Return a variant's configuration."""
     model = ForecasterConfig(
         cell=cell, features=features, hops=hops, head_features=0, skip="last", dropout=0.0, interval=False
     )
-    return ForecastingConfig(model=model, windows=WINDOWS, train=TRAIN, loss="squared", valid_stride=4)
+    train = replace(TRAIN, learning_rate=rate)
+    return ForecastingConfig(model=model, windows=WINDOWS, train=train, loss="squared", valid_stride=4)
 
 
 # Widths give equal parameter counts, within 4 %; the GRU's is the published one.
 VARIANTS = {
-    "rnn": variant("rnn", 174),
-    "lstm": variant("lstm", 87),
-    "gru": variant("gru", 100),
-    "tgcn": variant("gru", 100, hops=(1,)),
-    "graph_gru": variant("gru", 71, hops=(0, 1)),
-    "graph_lstm": variant("lstm", 61, hops=(0, 1)),
+    "rnn": variant("rnn", 174, 3e-3),
+    "lstm": variant("lstm", 87, 3e-2),
+    "gru": variant("gru", 100, 3e-2),
+    "tgcn": variant("gru", 100, 1e-2, hops=(1,)),
+    "graph_gru": variant("gru", 71, 3e-2, hops=(0, 1)),
+    "graph_lstm": variant("lstm", 61, 3e-2, hops=(0, 1)),
 }
 LABELS = {
     "tgcn": "GRU through Â only (after T-GCN)",
