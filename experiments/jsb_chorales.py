@@ -16,16 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lstm_gru.baselines import rolls
+from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.data.rolls import music
 from lstm_gru.experiment import Experiment, FinishedRuns, Measured, validation_curves
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Task
-from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, read_nats, sums
+from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
 
 CORPUS = "jsb_chorales"
 TRAIN = TrainConfig(steps=2000, learning_rate=3e-3, warmup_steps=50, weight_decay=0.01, evaluate_every=50)
@@ -48,16 +45,8 @@ VARIANTS = {
     "lstm_large": variant("lstm", 219, 0.5),
     "gru_large": variant("gru", 257, 0.5),
 }
-LABELS = {
-    "rnn": "tanh, 100",
-    "lstm": "LSTM, 36",
-    "gru": "GRU, 46",
-    "rnn_equal": "tanh, 82",
-    "gru_equal": "GRU, 44",
-    "rnn_large": "tanh, 455",
-    "lstm_large": "LSTM, 219",
-    "gru_large": "GRU, 257",
-}
+NAMES = {"rnn": "tanh", "lstm": "LSTM", "gru": "GRU"}
+LABELS = {name: f"{NAMES[config.model.cell]}, {config.model.features}" for name, config in VARIANTS.items()}
 
 
 def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
@@ -68,22 +57,12 @@ def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
 def score(run_dirs: Mapping[str, Path]) -> Measured:
     """Return the score of a run from the likelihoods that it wrote."""
     (run_dir,) = run_dirs.values()
-    return _measure(read_nats(run_dir))
+    return Measured(*piece_scores(CORPUS, read_nats(run_dir)))
 
 
 def trivial() -> dict[str, Measured]:
     """Return the scores of what needs no network."""
-    train, test = (music(CORPUS).splits[name] for name in ("train", "test"))
-    rules = {"frequency of each key": rolls.marginal, "each key by itself, given its last step": rolls.markov}
-    return {name: _measure(rule(train, test)) for name, rule in rules.items()}
-
-
-def _measure(nats: np.ndarray) -> Measured:
-    pieces = sums(music(CORPUS).splits["test"], nats)
-    return Measured(
-        {"nats": float(nats_per_step(pieces.sum(axis=0)))},
-        {f"{number}": row.tolist() for number, row in enumerate(pieces, start=1)},
-    )
+    return {name: Measured(*piece_scores(CORPUS, nats)) for name, nats in floors(CORPUS).items()}
 
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:

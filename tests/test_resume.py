@@ -7,8 +7,8 @@ import faults
 import pytest
 import runner
 
-# "line" is what test_faults.py kills in more ways; the forecasts of "seasonal" come from what "forecasting" is made of.
-LONG = ("line", "seasonal")
+# "line" is what test_faults.py kills in more ways; "seasonal" and "translation" are made of what the others are.
+LONG = ("line", "seasonal", "translation")
 
 
 @pytest.mark.parametrize(

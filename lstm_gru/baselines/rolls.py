@@ -4,9 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lstm_gru.data.rolls import Piece
+from lstm_gru.data.rolls import Piece, music
 
 SMALLEST = 1e-6  # Probability of what training has never shown.
+
+
+def floors(corpus: str) -> dict[str, np.ndarray]:
+    """Return the nats of each test piece of a corpus, by its name, without a network; see `marginal` and `markov`."""
+    train, test = (music(corpus).splits[name] for name in ("train", "test"))
+    return {
+        "frequency of each key": marginal(train, test),
+        "each key by itself, given its last step": markov(train, test),
+    }
 
 
 def marginal(train: Sequence[Piece], pieces: Sequence[Piece]) -> np.ndarray:

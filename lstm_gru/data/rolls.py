@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +84,19 @@ def _piece(place: str, roll: Any) -> Piece:
 class RollBatches(BucketBatches):
     """Training batches of pieces, a pure function of (seed, step).
 
-    A batch has ``roll`` bool ``[B, T, 88]``, False in the padding, and ``lengths [B]``. Widths double from 32: a piece
-    belongs to the narrowest that holds it.
+    A batch has ``roll`` bool ``[B, T + 1, 88]``, False in the padding, and ``lengths [B]``. Widths T double from 32: a
+    piece belongs to the narrowest that holds its steps but the first, which nobody predicts. Pieces of a width that
+    are less than half a batch join the next wider ones: an update on a single piece would weigh it like many.
 
     Args:
       pieces: at least one.
-      steps_per_batch: positions of a batch, padding included; a wider piece has a batch of its own.
+      steps_per_batch: predicted positions of a batch, padding included; a wider piece has a batch of its own.
       seed: decides the order.
     """
 
     def __init__(self, pieces: Sequence[Piece], *, steps_per_batch: int, seed: int):
-        super().__init__([bucket for _, bucket in _buckets(pieces, steps_per_batch)], seed)
+        widths = _joined(_widths(pieces), steps_per_batch)
+        super().__init__([bucket for _, bucket in _buckets(pieces, widths, steps_per_batch)], seed)
 
 
 def ordered_rolls(pieces: Sequence[Piece], *, steps_per_batch: int) -> Iterator[tuple[np.ndarray, Batch]]:
@@ -101,19 +104,31 @@ def ordered_rolls(pieces: Sequence[Piece], *, steps_per_batch: int) -> Iterator[
 
     Further rows of a batch have length 0.
     """
-    for members, bucket in _buckets(pieces, steps_per_batch):
+    for members, bucket in _buckets(pieces, _widths(pieces), steps_per_batch):
         for start in range(0, bucket.count, bucket.rows):
             rows = np.arange(start, start + bucket.rows).clip(max=bucket.count)  # The last one is empty.
             yield members[start : start + bucket.rows], {name: a[rows] for name, a in bucket.arrays.items()}
 
 
-def _buckets(pieces: Sequence[Piece], steps_per_batch: int) -> Iterator[tuple[np.ndarray, Bucket]]:
+def _widths(pieces: Sequence[Piece]) -> np.ndarray:
+    predicted = np.array([len(piece) for piece in pieces]) - 1
+    return NARROWEST * 2 ** np.ceil(np.log2(np.maximum(predicted / NARROWEST, 1))).astype(int)
+
+
+def _joined(widths: np.ndarray, steps_per_batch: int) -> np.ndarray:
+    widths = widths.copy()
+    for width, wider in pairwise(sorted({*widths.tolist()})):
+        if 2 * np.sum(widths == width) < steps_per_batch // width:
+            widths[widths == width] = wider
+    return widths
+
+
+def _buckets(pieces: Sequence[Piece], widths: np.ndarray, steps_per_batch: int) -> Iterator[tuple[np.ndarray, Bucket]]:
     """The buckets, each with the places of its pieces among all."""
     lengths = np.array([len(piece) for piece in pieces])
-    widths = NARROWEST * 2 ** np.ceil(np.log2(np.maximum(lengths / NARROWEST, 1))).astype(int)
     for width in sorted({*widths.tolist()}):
         members = np.flatnonzero(widths == width)
-        roll = np.zeros((len(members) + 1, width, KEYS), bool)
+        roll = np.zeros((len(members) + 1, width + 1, KEYS), bool)
         for row, member in enumerate(members):
             roll[row, : lengths[member]] = pieces[member]
         arrays = {"roll": roll, "lengths": np.append(lengths[members], 0).astype(np.int32)}

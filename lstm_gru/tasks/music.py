@@ -99,6 +99,18 @@ def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
     )
 
 
+def piece_scores(corpus: str, nats: np.ndarray) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Return the score of a corpus' test pieces, and of each piece its nats and predicted steps.
+
+    Args:
+      corpus: its name.
+      nats: of each test piece, ``[N]``.
+    """
+    found = sums(music(corpus).splits["test"], nats)
+    pieces = {f"{number}": row.tolist() for number, row in enumerate(found, start=1)}
+    return {"nats": float(nats_per_step(found.sum(axis=0)))}, pieces
+
+
 def sums(pieces: Sequence[Piece], nats: np.ndarray) -> np.ndarray:
     """Return of each piece its nats and its predicted steps, ``[N, 2]``."""
     return np.stack([nats, [len(piece) - 1 for piece in pieces]], axis=-1)

@@ -1,0 +1,123 @@
+"""Polyphonic music: folk tunes of Nottingham, with tanh, LSTM and GRU at two published sizes.
+
+Source: Chung et al. 2014 (arXiv:1412.3555), Table 2, about 20,000 parameters; Bai, Kolter & Koltun 2018
+(arXiv:1803.01271), Table 1, about a million. The score and what differs are those of the chorales
+(``experiments/jsb_chorales.py``).
+
+Run it with ``lstm-gru reproduce nottingham`` or ``python experiments/nottingham.py``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lstm_gru.baselines.rolls import floors
+from lstm_gru.config import TrainConfig
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, shorter, validation_curves
+from lstm_gru.models.sequence import SequenceConfig
+from lstm_gru.plots import learning_curves
+from lstm_gru.task import Task
+from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
+
+CORPUS = "nottingham"
+TRAIN = TrainConfig(steps=2000, learning_rate=3e-3, warmup_steps=100, weight_decay=0.01, evaluate_every=100)
+
+
+def variant(cell: str, features: int, dropout: float) -> MusicConfig:
+    """Return a variant's configuration."""
+    model = SequenceConfig(cell=cell, features=features, input_dropout=dropout / 2, dropout=dropout)
+    return MusicConfig(model=model, corpus=CORPUS, steps_per_batch=4096, train=TRAIN)
+
+
+# Small: Chung et al., and as many parameters as their LSTM; large: the parameters of Bai et al.
+VARIANTS = {
+    "rnn": variant("rnn", 100, 0.1),
+    "lstm": variant("lstm", 36, 0.1),
+    "gru": variant("gru", 46, 0.1),
+    "rnn_equal": variant("rnn", 82, 0.1),
+    "gru_equal": variant("gru", 44, 0.1),
+    "rnn_large": variant("rnn", 915, 0.4),
+    "lstm_large": variant("lstm", 448, 0.4),
+    "gru_large": variant("gru", 521, 0.4),
+}
+NAMES = {"rnn": "tanh", "lstm": "LSTM", "gru": "GRU"}
+LABELS = {name: f"{NAMES[config.model.cell]}, {config.model.features}" for name, config in VARIANTS.items()}
+
+
+def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
+    """Return the one task."""
+    return {"": next_step(config, settings)}
+
+
+def score(run_dirs: Mapping[str, Path]) -> Measured:
+    """Return the score of a run from the likelihoods that it wrote."""
+    (run_dir,) = run_dirs.values()
+    return Measured(*piece_scores(CORPUS, read_nats(run_dir)))
+
+
+def trivial() -> dict[str, Measured]:
+    """Return the scores of what needs no network."""
+    return {name: Measured(*piece_scores(CORPUS, nats)) for name, nats in floors(CORPUS).items()}
+
+
+def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
+    """Draw the learning curves."""
+    if not runs:
+        return {}
+    found = validation_curves(runs, "valid_nats")
+    curves = {LABELS[variant]: curve for variant, curve in found.items()}
+    file, title = "nottingham-learning_curves.png", "Learning curves: validation tunes"
+    learning_curves(directory / file, title=title, value_label="nats a step", curves=curves)
+    return {file: "Negative log-likelihood of the validation tunes while training"}
+
+
+EXPERIMENT = Experiment(
+    name="nottingham",
+    title="Polyphonic music: folk tunes",
+    data="Nottingham, 694 / 173 / 170 tunes as piano rolls of 88 keys (downloaded, or from LSTM_GRU_DATA)",
+    reproduces="Chung et al. 2014, Table 2; Bai et al. 2018, Table 1",
+    minutes=30,
+    variants=VARIANTS,
+    folds=folds,
+    learning_rates=(1e-3, 3e-3, 1e-2),
+    score=score,
+    scores={"nats": "nats a step"},
+    headline=("nats",),
+    baselines=trivial,
+    peers=dict,
+    published={
+        "tanh, 100 (Chung et al. 2014; check)": {"nats": 3.13},
+        "LSTM, 36 (Chung et al. 2014; check)": {"nats": 3.20},
+        "GRU, 46 (Chung et al. 2014; check)": {"nats": 3.23},
+        "RNN, about 1,000,000 parameters (Bai et al. 2018)": {"nats": 4.05},
+        "LSTM, about 1,000,000 (Bai et al. 2018)": {"nats": 3.29},
+        "GRU, about 1,000,000 (Bai et al. 2018)": {"nats": 3.46},
+    },
+    plots=plots,
+    notes=(
+        "Negative log-likelihood of a step in nats, summed over its 88 keys, averaged over the predicted steps of all "
+        "test tunes; the first step of a tune is given. The checkpoint and the learning rate are chosen on the "
+        "validation tunes, the rate in runs half as long.",
+    ),
+    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
+    trial=lambda config: shorter(config, times=2),
+    close=0.03,
+    statistic=nats_per_step,
+    unit="tune",
+    versus=(
+        ("lstm", "gru_equal"),
+        ("lstm", "rnn_equal"),
+        ("gru_equal", "rnn_equal"),
+        ("lstm_large", "gru_large"),
+        ("gru_large", "rnn_large"),
+    ),
+    labels=LABELS,
+    seeds=dict.fromkeys(("rnn_large", "lstm_large", "gru_large"), 1),
+    decimals=3,
+)
+
+if __name__ == "__main__":
+    from lstm_gru.cli import reproduce_file
+
+    reproduce_file(__file__)
