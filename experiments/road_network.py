@@ -238,7 +238,7 @@ EXPERIMENT = Experiment(
     folds=folds,
     learning_rates=(3e-3, 1e-2, 3e-2),
     trial=lambda config: shorter(config, times=2),
-    close=0.02,
+    close=0.04,
     score=score,
     scores={
         f"{name}_{minutes}{suffix}": f"{heading}, {minutes} min{', held out' if suffix else ''}"
