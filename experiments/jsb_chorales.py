@@ -102,7 +102,8 @@ EXPERIMENT = Experiment(
     notes=(
         "Negative log-likelihood of a step in nats, summed over its 88 keys, averaged over the predicted steps of all "
         "test pieces; the first step of a piece is given. The checkpoint and the learning rate are chosen on the "
-        "validation pieces.",
+        "validation pieces. Check: quoted "
+        "at second hand.",
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     statistic=nats_per_step,

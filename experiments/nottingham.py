@@ -98,7 +98,8 @@ EXPERIMENT = Experiment(
     notes=(
         "Negative log-likelihood of a step in nats, summed over its 88 keys, averaged over the predicted steps of all "
         "test tunes; the first step of a tune is given. The checkpoint and the learning rate are chosen on the "
-        "validation tunes, the rate in runs half as long.",
+        "validation tunes, the rate in runs half as long. Check: quoted "
+        "at second hand.",
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     trial=lambda config: shorter(config, times=2),

@@ -70,7 +70,7 @@ def memory_time(keep: Array) -> Array:
       >>> memory_time(jnp.array([[0.5, 0.9], [0.5, 0.9]])).round().tolist()
       [1.0, 9.0]
     """
-    return -1 / jnp.log(jnp.asarray(keep)).mean(axis=0)
+    return 1 / jnp.abs(jnp.log(jnp.asarray(keep)).mean(axis=0))
 
 
 def gradient_norms(cell: Cell, params: Any, xs: Array, loss: Callable[[Array], Array]) -> Array:
@@ -111,5 +111,6 @@ def gradient_norms(cell: Cell, params: Any, xs: Array, loss: Callable[[Array], A
     leaves = [leaf.reshape(*leaf.shape[:2], -1) for leaf in jax.tree.leaves(jax.grad(nudged)(nudges))]
     slopes = jnp.concatenate(leaves, axis=-1)
     largest = jnp.max(jnp.abs(slopes), axis=-1)  # The square of what is small is nothing in float32.
-    shares = slopes / jnp.where(largest > 0, largest, 1)[..., None]
+    largest = jnp.where(jnp.isfinite(largest) & (largest > 0), largest, 1)
+    shares = slopes / largest[..., None]
     return (largest * jnp.sqrt(jnp.sum(shares**2, axis=-1))).mean(axis=1)[::-1]

@@ -159,6 +159,11 @@ def reread(directory: Path) -> tuple[Run, Record]:
     return Run(record["experiment"], record["variant"], record["seed"], directory, config), record
 
 
+def finished_tasks(run: Run) -> dict[str, Task]:
+    """Return the tasks of the folds that a run has finished: one of a grid, or of a smoke test, has not all."""
+    return {fold: task for fold, task in run.tasks().items() if (run.directory / fold / "scores.json").is_file()}
+
+
 def evaluate(directory: Path) -> tuple[Record, Record]:
     """Score a finished run's chosen checkpoints again, writing nothing into it.
 
@@ -169,7 +174,7 @@ def evaluate(directory: Path) -> tuple[Record, Record]:
       InputError: when the directory holds no finished run.
     """
     run, record = reread(directory)
-    tasks = {fold: task for fold, task in run.tasks().items() if (directory / fold / "scores.json").is_file()}
+    tasks = finished_tasks(run)
     with tempfile.TemporaryDirectory() as again:
         for fold, task in tasks.items():
             (Path(again) / fold).mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import pytest
 from tools import named
 
 from lstm_gru.cells import CELLS, LSTMCarry, gru, irnn, lstm, mgu, mingru, minlstm, projected_lstm, rnn
+from lstm_gru.inside import CANDIDATES
 from lstm_gru.recurrent import unroll
 
 F, H, B = 3, 5, 4
@@ -71,6 +72,8 @@ def test_the_gate_that_keeps_the_old_state_is_named(cell, params):
     kept = jax.tree.leaves(slopes)[0]
     same = [name for name, value in gates.items() if np.allclose(value[:, 0], kept, atol=1e-6)]
     assert same == [cell.keep] * bool(cell.keep)
+    for name, value in gates.items():  # What is no candidate is open or shut.
+        assert name in CANDIDATES or ((value >= 0) & (value <= 1)).all()
 
 
 def test_width_is_that_of_the_outputs(cell, params):

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from lstm_gru import cli
+from lstm_gru.commands import forecast as forecast_command
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.series import Series
 from lstm_gru.data.timebase import TimeBase
 from lstm_gru.forecast import output, plan
+from lstm_gru.forecast.compare import Comparison
+from lstm_gru.forecast.network import Columns
 from lstm_gru.training.run_directory import valid_lines
 
 HEADER = "day,visits,mail,weather\n"
@@ -62,7 +65,7 @@ def test_networks_are_compared_with_rules_and_everything_is_written(data, tmp_pa
     assert "site.csv, daily, 120 steps: the last 4 x 7, from 2024-04-02 on" in printed
     assert "a trivial rule, wins on the test folds" in printed  # Four steps of training win nothing.
     assert "MASE (season 7)" in printed
-    assert "in deviations" in " ".join(printed.split())
+    assert "in standard deviations" in " ".join(printed.split())
     said = " ".join(printed.split())
     assert "best on validation; --use season forecasts with" in said or "best on validation; --use ridge forec" in said
     out = tmp_path / "forecast"
@@ -95,6 +98,18 @@ def test_columns_whose_names_differ_only_in_signs_have_pictures_of_their_own(tmp
     drawn = output.draw_future(tmp_path / "forecast.png", future)
     assert [path.name for path in drawn] == [f"forecast{end}.png" for end in ("", "-a_b", "-a_b_", "-a_b__")]
     assert all(path.exists() for path in drawn)
+
+
+def test_a_column_that_repeats_itself_exactly_has_no_mase():
+    base = TimeBase(np.datetime64("2024-01-01T00:00:00"), np.timedelta64(86_400, "s"))
+    values = np.stack([np.tile(np.arange(7.0), 20), np.arange(140.0) % 11], axis=1)
+    for columns, there in ((("b",), True), (("a",), False), (("a", "b"), False)):
+        series = Series(base, values[:, ["ab".index(c) for c in columns]], columns, {"file": "a.csv", "sha256": "0"})
+        read = Columns("day", columns, (), (1, "D"), "")
+        compared = Comparison(series, read, plan.plan(series, 7, targets=len(columns)))
+        scores = compared.rule_entries()["last value"].scores
+        assert (math.isfinite(scores["mase"]), math.isfinite(scores["rmse"])) == (there, True)
+    assert forecast_command._number(math.nan) == "–"
 
 
 def test_newer_data_are_forecast_from_the_run_alone(data, tmp_path, capsys):

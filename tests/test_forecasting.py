@@ -103,6 +103,7 @@ def test_errors_in_deviations_count_columns_of_different_size_alike(params):
         task_of(values, by_deviation=True).evaluate(params, "valid") for values in (VALUES, VALUES * units)
     )
     assert task_of(by_deviation=True).selects == ("valid_scaled_rmse", "min")
+    assert task_of(by_deviation=True).settings != task_of().settings  # Else a run would be taken for the other one.
     assert "scaled_rmse" not in task_of().evaluate(params, "valid")
     np.testing.assert_allclose(larger["scaled_rmse"], scores["scaled_rmse"], rtol=1e-4)
     assert larger["rmse"] > 1e4 * scores["rmse"]

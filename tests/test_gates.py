@@ -39,9 +39,9 @@ def test_gates_have_names_by_layer_and_direction():
     assert set(gates_of(alone.apply(alone.init(jax.random.key(0), 2), xs, record=True).record)) == set("rzn")
 
 
-def test_a_constant_gate_remembers_for_the_steps_that_it_leaves():
-    found = memory_time(jnp.array([[0.8, 1.0, 0.0], [0.8, 0.5, 1.0]]))
-    np.testing.assert_allclose(found, [1 / np.log(1 / 0.8), 2 / np.log(2), 0], rtol=1e-5)
+def test_a_gate_remembers_until_its_product_falls_to_one_in_e():
+    found = memory_time(jnp.array([[0.8, 1.0, 0.0, 1.0], [0.8, 0.5, 1.0, 1.0]]))
+    np.testing.assert_allclose(found, [1 / np.log(1 / 0.8), 2 / np.log(2), 0, np.inf], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["lstm", "mingru"])
@@ -69,6 +69,10 @@ def test_gradients_too_small_for_their_squares_are_measured():
     params["kernel"] *= 0
     found = gradient_norms(cell, params, jnp.zeros((2, 31, 2)), lambda hidden: hidden[:, 0])
     np.testing.assert_allclose(found, 0.1 ** np.arange(31), rtol=1e-4)
+    assert not gradient_norms(cell, params, jnp.zeros((2, 5, 2)), lambda hidden: 0 * hidden[:, 0]).any()
+    exploding = {name: 1e8 * jnp.eye(3) if name == "recurrent_kernel" else 0 * leaf for name, leaf in params.items()}
+    found = gradient_norms(CELLS["irnn"](3), exploding, jnp.ones((2, 9, 2)), lambda hidden: hidden[:, 0])
+    assert not np.isnan(found).any()
 
 
 @pytest.fixture
@@ -79,7 +83,8 @@ def looked_at(corpus, tmp_path, monkeypatch, capsys):  # noqa: F811
         config = MusicConfig(model=SequenceConfig(cell=cell, features=5), train=TRAIN)
         task = task or next_step(config, {})
         fit(task, TRAIN, tmp_path / cell, plain=True)
-        run = type("Run", (), {"tasks": lambda self: {"": task, "not trained": task}})()
+        tasks = {"": task, "not trained": task}
+        run = type("Run", (), {"tasks": lambda self: tasks, "directory": tmp_path / cell})()
         record = {"variant": cell, "config": {"model": {"cell": cell}}}
         monkeypatch.setattr(gates, "reread", lambda path: (run, record))
         capsys.readouterr()

@@ -93,6 +93,15 @@ def test_labels_appear(name, tmp_path):
     assert texts(figure) - {""} == LABELS[name] | {arguments()["title"]}
 
 
+@pytest.mark.parametrize(("order_by", "first"), [(["f"], 1), ([], 0)])
+def test_a_row_is_the_same_unit_in_all_maps_of_a_layer(order_by, first, tmp_path):
+    gates = {"i": np.array([[0.9, 0.2]]), "f": np.array([[0.3, 0.8]]), "layer 2 i": np.array([[0.1, 0.4]])}
+    figure = drawn(gate_activations, tmp_path / "a.png", title="Gates", steps=["a"], gates=gates, order_by=order_by)
+    maps = [axes.collections[0].get_array().ravel().tolist() for axes in figure.axes[::2]]
+    order = [first, 1 - first]
+    assert maps == [gates["i"][0][order].tolist(), gates["f"][0][order].tolist(), [0.4, 0.1]]
+
+
 @pytest.mark.parametrize("name", ["history", "observed", "forecast", "lower", "upper", "reference"])
 def test_unequal_lengths_of_a_fan_name_the_argument(name, tmp_path):
     with pytest.raises(ValueError, match=rf"^{name}: shape \(29,\), expected \(30,\) as "):

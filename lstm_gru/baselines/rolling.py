@@ -51,7 +51,8 @@ def ridge(windows: Windows, penalty: float = 1e-3) -> Rule:
     """Return a ridge regression for each step ahead, with weights that all series share, fitted on training windows.
 
     Equation: ``min_w mean (y_h - b - x·w)² + penalty·|w|²`` in scaled units, where x is the window, its marks of
-    missing values, the exogenous columns, and the calendar of the target, centred. Missing targets do not count.
+    missing values if there are any, the exogenous columns, and the calendar of the target, centred. Missing targets do
+    not count.
 
     Args:
       windows: of the series.
@@ -72,7 +73,7 @@ class _Read(NamedTuple):
     """What the regression reads at N rows, windows and series side by side, as float64.
 
     Attributes:
-      own: ``[N, P]``, the same for each step ahead: the window, marks of what is missing, exogenous columns, and a 1.
+      own: ``[N, P]``, the same for each step ahead: the window, marks where values are missing, exogenous columns, a 1.
       known: ``[N, H, G]``, the calendar of the targets.
     """
 

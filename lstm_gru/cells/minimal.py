@@ -64,7 +64,7 @@ def minlstm(features: int, *, init: str | Preset = "default") -> LinearCell:
     Equations, gates stored in the order ``i f n``::
 
         i_t = σ(W_i x_t + b_i)                  input gate
-        f_t = σ(W_f x_t + b_f)                  forget gate, 1 keeps the old state
+        f_t = σ(W_f x_t + b_f)                  forget gate; what keeps the old state is f / (f + i)
         n_t = W_n x_t + b_n                     candidate, without an activation
         h_t = f_t / (f_t + i_t) ⊙ h_{t-1} + i_t / (f_t + i_t) ⊙ n_t
 

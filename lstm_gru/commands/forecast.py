@@ -1,5 +1,6 @@
 """``lstm-gru forecast``."""
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from lstm_gru.forecast.compare import Comparison, Entry
 from lstm_gru.forecast.network import Columns, load_network
 from lstm_gru.forecast.output import Future, draw_future, write_future
 from lstm_gru.forecast.plan import WIDTHS, plan
-from lstm_gru.report.tables import Table
+from lstm_gru.report.tables import MISSING, Table
 
 DEFAULT_OUT = Path("forecast")
 ALL = "all"
@@ -168,10 +169,14 @@ def _table(entries: Mapping[str, Entry], headings: Mapping[str, str]) -> Table:
     ranking = next(iter(headings))
     ranked = sorted(entries.items(), key=lambda item: -item[1].scores[ranking])
     rows = [
-        (name if entry.network else f"{name} (trivial)", *(f"{entry.scores[score]:.4g}" for score in headings))
+        (name if entry.network else f"{name} (trivial)", *(_number(entry.scores[score]) for score in headings))
         for name, entry in ranked
     ]
     return Table(("", *headings.values()), tuple(rows))
+
+
+def _number(score: float) -> str:
+    return MISSING if math.isnan(score) else f"{score:.4g}"
 
 
 def _verdict(entries: Mapping[str, Entry], comparison: Comparison, used: str, best: str) -> str:

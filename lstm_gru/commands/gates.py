@@ -15,7 +15,7 @@ from lstm_gru.errors import InputError
 from lstm_gru.inside import CANDIDATES, gate, memory_time
 from lstm_gru.plots import gate_activations
 from lstm_gru.report.tables import MISSING, Table
-from lstm_gru.reproduce import fold_directories, reread
+from lstm_gru.reproduce import finished_tasks, reread
 from lstm_gru.training.loop import fitted
 
 CLOSED, OPEN = 0.1, 0.9  # Below and above, a gate is as good as shut, or open.
@@ -41,15 +41,14 @@ def gates(argv: list[str]) -> int:
     if arguments.out.suffix != ".png" or not arguments.out.parent.is_dir():
         raise InputError(f"--out = {arguments.out}; expected a name that ends in .png, in a directory that exists")
     run, record = reread(arguments.run)
-    directories = fold_directories(arguments.run)
-    tasks = {fold: task for fold, task in run.tasks().items() if fold in directories}  # A grid's run has not all.
+    tasks = finished_tasks(run)
     fold = list(tasks)[-1] if arguments.fold is None else arguments.fold
     if fold not in tasks:
         raise InputError(f"--fold = {fold}; expected one of {', '.join(tasks)}")
     task = tasks[fold]
     if task.inside is None:
         raise InputError(f"{arguments.run}: {record['variant']} has no gates to look at; expected a recurrent model")
-    params = fitted(directories[fold], jax.eval_shape(task.init, jax.random.key(0))).params
+    params = fitted(arguments.run / fold, jax.eval_shape(task.init, jax.random.key(0))).params
     found = task.inside(params, arguments.number)
     activations = {name: np.asarray(values) for name, values in found.gates.items()}
     cell = record["config"]["model"]["cell"]

@@ -85,8 +85,9 @@ class RollBatches(BucketBatches):
     """Training batches of pieces, a pure function of (seed, step).
 
     A batch has ``roll`` bool ``[B, T + 1, 88]``, False in the padding, and ``lengths [B]``. Widths T double from 32: a
-    piece belongs to the narrowest that holds its steps but the first, which nobody predicts. Pieces of a width that
-    are less than half a batch join the next wider ones: an update on a single piece would weigh it like many.
+    piece belongs to the narrowest that holds its steps but the first, which nobody predicts. An update on one piece
+    would weigh it like many: pieces of a width that are less than half a batch join the next wider ones, and an
+    epoch's pieces of a width are shared out evenly over their batches.
 
     Args:
       pieces: at least one.
@@ -98,9 +99,18 @@ class RollBatches(BucketBatches):
         widths = _joined(_widths(pieces), steps_per_batch)
         super().__init__([bucket for _, bucket in _buckets(pieces, widths, steps_per_batch)], seed)
 
+    def order(self, epoch: int) -> list[tuple[int, np.ndarray]]:
+        """Return the bucket and the rows ``[B]`` of each batch of an epoch."""
+        random = np.random.default_rng((self.seed, epoch))
+        batches = []
+        for k, bucket in enumerate(self.buckets):
+            for members in np.array_split(random.permutation(bucket.count), -(-bucket.count // bucket.rows)):
+                batches.append((k, np.append(members, np.full(bucket.rows - len(members), bucket.count))))
+        return [batches[i] for i in random.permutation(len(batches))]
+
 
 def ordered_rolls(pieces: Sequence[Piece], *, steps_per_batch: int) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Yield all pieces by their width, each once, with the places they have among all, in batches as of `RollBatches`.
+    """Yield all pieces by their own width, each once, with the places they have among all; arrays as of `RollBatches`.
 
     Further rows of a batch have length 0.
     """

@@ -62,7 +62,7 @@ class Comparison:
     @property
     def headings(self) -> dict[str, str]:
         """Each score with its unit or convention; the first one ranks."""
-        several = {"scaled_rmse": "RMSE in deviations"} if self.targets > 1 else {}
+        several = {"scaled_rmse": "RMSE in standard deviations"} if self.targets > 1 else {}
         return {
             **several,
             "rmse": "RMSE",
@@ -114,7 +114,8 @@ class Comparison:
         observed = self.windows.observed(forecasts.origins)
         history = self.series.values[: self.plan.parts.train_end, : self.targets]
         scales = np.array([mase_scale(column, self.season) for column in history.T])[None, :, None]
-        scales[scales == 0] = np.nan  # Of a column that repeats itself exactly there is no MASE.
+        if not scales.all():
+            scales[:] = np.nan  # Of a column that repeats itself exactly there is no MASE, nor of all together.
         deviations = self.windows.deviations
         return {
             "scaled_rmse": rmse(forecasts.centre / deviations, observed / deviations),

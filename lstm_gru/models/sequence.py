@@ -55,7 +55,7 @@ class SequenceConfig:
         if self.forget_bias is not None:
             require(self, "forget_bias")
             if self.init == "chrono":
-                raise InputError("SequenceConfig: forget_bias with init = 'chrono', which sets it; expected one")
+                raise InputError("SequenceConfig: forget_bias with init = 'chrono'; expected only one of the two")
         try:
             self.make_cell()
         except ValueError as error:  # Of a preset that needs gates that the cell has not.

@@ -12,6 +12,7 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.counting import LETTERS, Judged, counted, furthest, judged, unbroken
+from lstm_gru.errors import InputError
 from lstm_gru.files import read_json, write_json
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.sequence import SequenceConfig, sequence
@@ -104,8 +105,15 @@ def counting(config: CountingConfig, settings: Mapping[str, Any]) -> Task:
 
 
 def read_judged(run_dir: Path) -> Judged:
-    """Return what a finished run's model made of the test strings."""
-    return Judged(**{name: np.array(part) for name, part in read_json(run_dir / COUNTS_FILE).items()})
+    """Return what a finished run's model made of the test strings.
+
+    Raises:
+      InputError: where there is no such run.
+    """
+    found = read_json(run_dir / COUNTS_FILE)
+    if found is None:
+        raise InputError(f"{run_dir}: no {COUNTS_FILE}; expected a finished run of counting")
+    return Judged(**{name: np.array(part) for name, part in found.items()})
 
 
 def scores(found: Judged) -> dict[str, float]:

@@ -185,6 +185,7 @@ def forecasting(
             "windows": asdict(config.windows),
             "loss": config.loss,
             "valid_stride": config.valid_stride,
+            **({"selects": selected} if by_deviation else {}),
         },
     )
 

@@ -34,7 +34,7 @@ class MusicConfig:
     corpus: Literal["jsb_chorales", "nottingham"] = "jsb_chorales"
     """Chorales of Bach, or folk tunes."""
     steps_per_batch: int = 2048
-    """Positions of a batch, padding included; a longer piece has a batch of its own."""
+    """Predicted positions of a batch, padding included; a wider piece has a batch of its own."""
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
