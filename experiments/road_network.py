@@ -84,8 +84,8 @@ VARIANTS = {
     "lstm": variant("lstm", 87, 3e-2),
     "gru": variant("gru", 100, 3e-2),
     "tgcn": variant("gru", 100, 1e-2, hops=(1,)),
-    "graph_gru": variant("gru", 71, 3e-2, hops=(0, 1)),
-    "graph_lstm": variant("lstm", 61, 3e-2, hops=(0, 1)),
+    "graph_gru": variant("gru", 71, 1e-2, hops=(0, 1)),
+    "graph_lstm": variant("lstm", 61, 1e-2, hops=(0, 1)),
 }
 LABELS = {
     "tgcn": "GRU through Â only (after T-GCN)",
