@@ -83,7 +83,7 @@ VARIANTS = {
     "rnn": variant("rnn", 174, 3e-3),
     "lstm": variant("lstm", 87, 3e-2),
     "gru": variant("gru", 100, 3e-2),
-    "tgcn": variant("gru", 100, 1e-2, hops=(1,)),
+    "tgcn": variant("gru", 100, 3e-3, hops=(1,)),
     "graph_gru": variant("gru", 71, 1e-2, hops=(0, 1)),
     "graph_lstm": variant("lstm", 61, 1e-2, hops=(0, 1)),
 }
