@@ -81,9 +81,7 @@ def _gate_activations(
     figure.text(
         LEFT / WIDTH, 1 - 0.2 / height, drawable(title), fontsize=TITLE_SIZE, weight="bold", color=INK, **heading
     )
-    note = (
-        "a row is a unit, the same in all maps of a layer; gates: 0 dark, 1 light; candidates: blue below 0, red above"
-    )
+    note = "a row is a unit, the same in a layer's maps; gates: 0 dark, 1 light; candidates: blue below 0, red above"
     figure.text(LEFT / WIDTH, 1 - 0.5 / height, note, fontsize=TEXT_SIZE, color=GREY, **heading)
     for place, (name, values) in enumerate(gates.items()):
         bottom = (height - TOP - (place + 1) * (PANEL + GAP) + GAP / 2) / height
