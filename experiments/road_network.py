@@ -267,6 +267,8 @@ EXPERIMENT = Experiment(
         "Errors are over all steps up to the horizon, as in the paper's code; one network forecasts all twelve, and "
         "adds to the last speed. The test is 1.4 days of one week: the intervals of paired differences speak for its "
         "hours, not for other days.",
+        "What the network of roads adds is seen in GRU and LSTM on the graph, which read each detector's own speed and "
+        "state beside its neighbours'. Several learning rates are the largest or smallest of the grid.",
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     smoke_folds=2,
