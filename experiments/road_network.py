@@ -204,18 +204,18 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     )
     captions = {horizon: "Error at each step ahead, the paper's split"}
     shown = "graph_gru" if "graph_gru" in found else next(iter(found))
-    day = origins[:SHOWN_SENSORS_DAY]
+    day, fastest = origins[:SHOWN_SENSORS_DAY], np.argsort(-np.nanmean(observed[..., 2], axis=0))
     file = "road_network-heatmap.png"
     sensor_heatmap(
         directory / file,
         title=f"Speed 15 minutes ahead, {LABELS.get(shown, shown.upper())}, first day of the test part",
         value_label="speed (mph)",
         times=speeds().time(day + 3),
-        observed=observed[: len(day), :, 2],
-        forecast=found[shown][0].centre[: len(day), :, 2],
-        sensors=[speeds().names[k] for k in np.argsort(np.nanmean(observed[..., 2], axis=0))],
+        observed=observed[: len(day), fastest, 2],
+        forecast=found[shown][0].centre[: len(day), fastest, 2],
+        sensors=[speeds().names[k] for k in fastest],
     )
-    captions[file] = "Speed, forecast 15 minutes ahead, and its error at all detectors over a day"
+    captions[file] = "Speed, forecast 15 minutes ahead, and its error over a day, from the fastest detector down"
     return captions
 
 

@@ -218,6 +218,19 @@ def test_written_forecasts_are_scored_and_drawn(experiment, tmp_path):
     assert experiment.plots({}, [], tmp_path) == {}
 
 
+def test_a_row_of_the_heatmap_is_the_detector_that_it_names(tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(module(ROADS), "sensor_heatmap", lambda path, **given: drawn.update(given))
+    ROADS.plots({"gru": {0: write_run(ROADS, tmp_path / "gru", 1.0)}}, [], tmp_path)
+    speeds = module(ROADS).speeds()
+    assert sorted(drawn["sensors"]) == sorted(speeds.names)
+    assert [*drawn["sensors"]] != [*speeds.names]
+    steps = ((drawn["times"] - speeds.base.start) // speeds.base.step).astype(int)
+    for row, name in enumerate(drawn["sensors"]):
+        np.testing.assert_array_equal(drawn["observed"][:, row], speeds.values[steps, speeds.names.index(name)])
+        np.testing.assert_allclose(abs(drawn["forecast"][:, row] - drawn["observed"][:, row]), 1)
+
+
 @each
 def test_rules_are_scored_as_runs_are(experiment):
     found = experiment.baselines()
