@@ -6,8 +6,8 @@ the last fifth of a week is the test; errors over all steps up to the horizon, a
 Two protocols, each trained and reported by itself: *the paper's split*, scaled by the largest speed of the whole file
 (here the same as that of its first 70 %), without a validation part, the last step of training reported; and *held
 out*, scaled by the training part, which ends at 70 %, with the next 10 % to choose the checkpoint and the test read
-once. The number of updates is the same for both, set by hand so that the error on that tenth hardly falls any more;
-rankings and paired differences are those held out.
+once. The number of updates is the same for both, set by hand with the error on that tenth in view; rankings and paired
+differences are those held out.
 
 What differs from their code in both: it reports the epoch with the lowest error on the test part; it adds an L2 term
 of 0.0015; it trains a network for each horizon, where one forecasts all 12 steps here; and every network here adds

@@ -116,7 +116,7 @@ def _train_and_forecast(arguments: ForecastArguments) -> None:
     entries, out = comparison.rule_entries(), arguments.out or DEFAULT_OUT
     for cell in WIDTHS if arguments.cell == ALL else (arguments.cell,):
         entries[cell.upper()] = comparison.train(cell, out / cell, arguments.seed)
-    show(_table(entries, comparison.headings), _title(comparison))
+    show(_table(entries, comparison), _title(comparison))
     networks = {name: entry.network for name, entry in entries.items() if entry.network}
     best = min(networks, key=lambda name: networks[name].valid)
     future = _future(arguments, comparison, networks[best].run_dir, best)
@@ -164,10 +164,10 @@ def _title(comparison: Comparison) -> str:
     )
 
 
-def _table(entries: Mapping[str, Entry], headings: Mapping[str, str]) -> Table:
-    """Rows from worst to best by the first score."""
-    ranking = next(iter(headings))
-    ranked = sorted(entries.items(), key=lambda item: -item[1].scores[ranking])
+def _table(entries: Mapping[str, Entry], comparison: Comparison) -> Table:
+    """Rows from worst to best by the score that ranks."""
+    headings = comparison.headings
+    ranked = sorted(entries.items(), key=lambda item: -item[1].scores[comparison.ranking])
     rows = [
         (name if entry.network else f"{name} (trivial)", *(_number(entry.scores[score]) for score in headings))
         for name, entry in ranked
