@@ -8,7 +8,7 @@ from lstm_gru.cells import CELLS, Carry
 from lstm_gru.layers import Array, recurrent
 from lstm_gru.models.functional import Recurrent
 
-BLOCK, CHUNK = 32, 8  # Words, and characters of each, that are read or left out together.
+BLOCK, CHUNK = 64, 8  # Words, and characters of each, that are read or left out together.
 
 
 class Characters(nnx.Module):
@@ -58,16 +58,21 @@ class Characters(nnx.Module):
         """The last states ``[R, H]`` of one direction."""
         params, layer, table = direction.params, direction.layer, self.table.embedding[...]
 
+        @jax.checkpoint  # Else every piece, left out or not, writes all that a backward pass over it would need.
         def read(carry: Carry, piece: Array, inside: Array) -> Carry:
             return layer.apply(params, table[piece], inside, carry).carry
 
         def read_or_leave_out(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, None]:
             return jax.lax.cond(now[1].any(), read, lambda carry, *_: carry, carry, *now), None
 
-        def read_block(_: None, block: tuple[Array, Array]) -> tuple[None, Array]:
-            start = layer.initial_carry(params, BLOCK)
-            carry, _ = jax.lax.scan(read_or_leave_out, start, block, reverse=reverse)
-            return None, layer.last(carry)
+        start = layer.initial_carry(params, BLOCK)
 
-        _, states = jax.lax.scan(read_block, None, (pieces, inside))
+        def read_block(pieces: Array, inside: Array) -> Array:
+            carry, _ = jax.lax.scan(read_or_leave_out, start, (pieces, inside), reverse=reverse)
+            return layer.last(carry)
+
+        def read_block_or_leave_out(_: None, block: tuple[Array, Array]) -> tuple[None, Array]:
+            return None, jax.lax.cond(block[1].any(), read_block, lambda *_: layer.last(start), *block)
+
+        _, states = jax.lax.scan(read_block_or_leave_out, None, (pieces, inside))
         return states.reshape(-1, states.shape[-1])
