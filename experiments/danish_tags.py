@@ -23,7 +23,7 @@ from lstm_gru.baselines.tags import most_frequent_tag, most_frequent_tag_of_word
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, shorter
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured
 from lstm_gru.metrics import percentage
 from lstm_gru.models.tagger import TaggerConfig
 from lstm_gru.plots import confusion, score_by_length
@@ -39,7 +39,7 @@ from lstm_gru.tasks.tagged_words import (
 from lstm_gru.tasks.tagging import TaggingConfig, tagging
 
 DATA = TaggedCorpusConfig(corpus="danish")
-TRAIN = TrainConfig(steps=2520, learning_rate=3e-3, warmup_steps=100, evaluate_every=252, log_every=42)
+TRAIN = TrainConfig(steps=1260, learning_rate=9e-3, warmup_steps=60, evaluate_every=126, log_every=42)
 POSITIONS = (1, 2, 3, 5, 8, 12, 18, 28, 100)
 FREQUENCIES = (0, 1, 2, 5, 10, 50, 100, 1000, 10_000)
 
@@ -160,7 +160,7 @@ EXPERIMENT = Experiment(
     minutes=25,
     variants=VARIANTS,
     folds=folds,
-    learning_rates=(1e-3, 3e-3, 9e-3),
+    learning_rates=(3e-3, 9e-3, 2.7e-2),
     score=score,
     scores={"accuracy": "accuracy (%)", "known": "known words", "unknown": "unknown words"},
     headline=("accuracy", "known", "unknown"),
@@ -194,7 +194,6 @@ EXPERIMENT = Experiment(
     labels=LABELS,
     seeds={"bilstm": 5, "bigru": 5},
     decimals=2,
-    trial=lambda config: shorter(config, times=3),
 )
 
 if __name__ == "__main__":
