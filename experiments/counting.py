@@ -23,12 +23,14 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.data.counting import Judged
 from lstm_gru.experiment import Experiment, FinishedRuns, Measured
 from lstm_gru.models.sequence import SequenceConfig
-from lstm_gru.plots import distributions
+from lstm_gru.plots import distributions, traces
 from lstm_gru.task import Task
-from lstm_gru.tasks.counting import CountingConfig, counting, read_judged, scores
+from lstm_gru.tasks.counting import CountingConfig, counting, read_judged, read_states, scores
+from lstm_gru.training.run_directory import valid_lines
 
 LANGUAGES = {"ab": {"letters": 2, "longest": 99}, "abc": {"letters": 3, "longest": 49}}
 NAMES = {"ab": "aⁿbⁿ", "abc": "aⁿbⁿcⁿ"}
+TRACED = {"lstm": "cell", "gru": "h", "rnn": "h"}  # Of these cells, what is carried on.
 PUBLISHED_REACH = {"ab": 256, "abc": 100}
 UNITS, SEEDS = 10, 10
 TRAIN = TrainConfig(steps=3000, learning_rate=1e-2, warmup_steps=50, evaluate_every=250)
@@ -82,7 +84,7 @@ def _measure(found: Mapping[str, Judged]) -> Measured:
 
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
-    """Draw how far each run counts."""
+    """Draw how far each run counts, and what is carried on while a string is read."""
     captions = {}
     for language, name in NAMES.items():
         found = {
@@ -96,7 +98,30 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
             reach = ("published, LSTM", PUBLISHED_REACH[language])
             distributions(directory / file, title=title, value_label="up to n", values=found, reference=reach)
             captions[file] = f"The largest N up to which every {name} is continued rightly, one point a run"
+        captions |= _draw_states(runs, language, directory)
     return captions
+
+
+def _validation(run_dir: Path) -> float:
+    return min(line["valid_nats"] for line in valid_lines(run_dir))
+
+
+def _draw_states(runs: FinishedRuns, language: str, directory: Path) -> dict[str, str]:
+    """Draw the states of the run of each cell that is best on validation."""
+    best = {
+        cell: min((folds[language] for folds in runs[cell].values()), key=_validation)
+        for cell in TRACED
+        if cell in runs
+    }
+    found = {cell: read_states(run) for cell, run in best.items()}
+    if not found:
+        return {}
+    file, number = f"counting-states_{language}.png", LANGUAGES[language]["longest"] + 1
+    title = f"What is carried on along {NAMES[language]} with n = {number}"
+    (steps, _), *_ = found.values()
+    shown = {f"{cell.upper()}, {TRACED[cell]} of all units": of[TRACED[cell]] for cell, (_, of) in found.items()}
+    traces(directory / file, title=title, steps=steps, states=shown)
+    return {file: f"{title}, one more than in training, by each cell's run with the best validation loss"}
 
 
 EXPERIMENT = Experiment(

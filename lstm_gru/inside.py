@@ -1,14 +1,16 @@
 """What happens inside recurrent layers: the activations of their gates, and how far back a gradient reaches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lstm_gru.cells import Cell
 from lstm_gru.layers import Array, Directions
 from lstm_gru.recurrent import Record, step
+from lstm_gru.task import Inside
 
 CANDIDATES = ("g", "n", "h")  # Recorded like gates, but what is let in, or the state itself.
 
@@ -21,6 +23,18 @@ def gate(name: str) -> str:
       'z'
     """
     return name.split()[-1]
+
+
+def look(what: str, steps: Sequence[str], record: Any) -> Inside:
+    """Return what a record's first row tells of its first steps.
+
+    Args:
+      what: the sequence, in a few words.
+      steps: a name for each of T steps; what the record has of more is padding.
+      record: of a `LayerOutput`, asked for.
+    """
+    parts = (of(record) for of in (gates_of, states_of))
+    return Inside(what, tuple(steps), *({k: np.asarray(v[: len(steps)]) for k, v in part.items()} for part in parts))
 
 
 def gates_of(record: Any, row: int = 0) -> dict[str, Array]:
@@ -42,14 +56,46 @@ def gates_of(record: Any, row: int = 0) -> dict[str, Array]:
       >>> list(gates_of(record))
       ['forward n', 'forward r', 'forward z', 'backward n', 'backward r', 'backward z']
     """
+    return _by_name(record, lambda alone: {name: values[row] for name, values in alone.gates.items()})
+
+
+def states_of(record: Any, row: int = 0) -> dict[str, Array]:
+    """Return what one row carries on after each step by name, as ``h``, ``cell``, ``layer 2 hidden`` or ``backward h``.
+
+    Args:
+      record: of a `LayerOutput`, asked for.
+      row: which of the batch.
+
+    Returns:
+      ``{name: [T, H]}``; ``h`` is the state of a cell that has only one.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from lstm_gru.cells import lstm
+      >>> from lstm_gru.layers import recurrent
+      >>> layer = recurrent(lstm(4))
+      >>> record = layer.apply(layer.init(jax.random.key(0), 3), jnp.ones((2, 5, 3)), record=True).record
+      >>> {name: state.shape for name, state in states_of(record).items()}
+      {'cell': (5, 4), 'hidden': (5, 4)}
+    """
+
+    def carried(alone: Record) -> dict[str, Array]:
+        carries = alone.carries._asdict() if hasattr(alone.carries, "_asdict") else {"h": alone.carries}
+        return {name: values[row] for name, values in carries.items()}
+
+    return _by_name(record, carried)
+
+
+def _by_name(record: Any, find: Callable[[Record], dict[str, Array]]) -> dict[str, Array]:
+    """What is found in the records of single layers and directions, with their names before its own."""
     if isinstance(record, Record):
-        return {name: values[row] for name, values in record.gates.items()}
+        return find(record)
     if len(record) == 1:
-        return gates_of(record[0], row)
+        return _by_name(record[0], find)
     layers = [f"layer {number}" for number in range(1, len(record) + 1)]
     names = Directions._fields if isinstance(record, Directions) else layers
     parts = zip(names, record, strict=True)
-    return {f"{name} {gate}": values for name, part in parts for gate, values in gates_of(part, row).items()}
+    return {f"{name} {own}": values for name, part in parts for own, values in _by_name(part, find).items()}
 
 
 def memory_time(keep: Array) -> Array:

@@ -22,11 +22,13 @@ class Inside(NamedTuple):
       what: the sequence, in a few words.
       steps: a name for each of T steps.
       gates: name to activations ``[T, H]``, of each layer and direction.
+      states: name to what is carried on after each step ``[T, H]``, of each layer and direction.
     """
 
     what: str
     steps: tuple[str, ...]
     gates: dict[str, np.ndarray]
+    states: dict[str, np.ndarray]
 
 
 Params = Any

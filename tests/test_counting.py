@@ -1,5 +1,7 @@
 """Counting: the strings, what accepting them means, and the task's scores of models that are known."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,9 +11,9 @@ from tools import filled
 from lstm_gru.data.counting import counted, furthest, judged, unbroken
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
-from lstm_gru.files import write_json
+from lstm_gru.files import write_json, write_text
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.tasks.counting import COUNTS_FILE, CountingConfig, counting, read_judged
+from lstm_gru.tasks.counting import COUNTS_FILE, STATES_FILE, CountingConfig, counting, read_judged, read_states
 
 
 @pytest.mark.parametrize("letters", [2, 3])
@@ -125,6 +127,24 @@ def test_batches_are_a_function_of_seed_and_step_and_the_loss_counts_every_lette
     assert weight == batch["lengths"].sum()
 
 
+def test_a_string_longer_than_those_in_training_is_looked_at(tmp_path):
+    config = CountingConfig(model=SequenceConfig(features=3), longest=4, tested=9)
+    task = counting(config, {})
+    params = task.init(jax.random.key(0))
+    found = task.inside(params, 1)
+    assert (found.what, found.steps) == ("a^2b^2", ("^", "a", "a", "b", "b"))
+    task.finish(params, tmp_path)
+    steps, states = read_states(tmp_path)
+    assert steps == ["^", *"aaaaabbbbb"]
+    outputs = sequence(config.model, 3, 3).apply(params, counted(2, np.array([5]), 5).xs)[0]
+    said = states["hidden"] @ np.asarray(params["out"]["kernel"]) + np.asarray(params["out"]["bias"])
+    np.testing.assert_allclose(said, outputs, rtol=1e-5, atol=1e-6)
+    with pytest.raises(InputError, match=r"^number = 9; there are 9 strings, expected 0 to 8$"):
+        task.inside(params, 9)
+    with pytest.raises(InputError, match=f"no {STATES_FILE}; expected a finished run of counting"):
+        read_states(tmp_path / "nothing")
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -138,7 +158,7 @@ def test_settings_out_of_range_are_named(fields, words):
         CountingConfig(**fields)
 
 
-def test_the_experiment_scores_both_languages_and_draws_what_is_recorded(tmp_path):
+def test_the_experiment_scores_both_languages_and_draws_what_is_recorded(tmp_path, monkeypatch):
     experiment = load_experiment("counting")
     runs = {name: tmp_path / name for name in ("ab", "abc")}
     for path, counts in zip(runs.values(), (300, 90), strict=True):
@@ -159,6 +179,18 @@ def test_the_experiment_scores_both_languages_and_draws_what_is_recorded(tmp_pat
     assert list(captions) == ["counting-ab.png", "counting-abc.png"]
     assert all((tmp_path / name).stat().st_size > 10_000 for name in captions)
     assert experiment.plots({}, [], tmp_path) == {}
+    for seed, (loss, height) in enumerate(((0.2, 1.0), (0.1, 2.0))):
+        for language in ("ab", "abc"):
+            run = tmp_path / f"{seed}" / language
+            run.mkdir(parents=True)
+            write_text(run / "metrics.jsonl", json.dumps({"seconds": 1, "valid_nats": loss}) + "\n")
+            write_json(run / STATES_FILE, {"steps": "^aabb", "states": {"cell": [[height]] * 5}})
+    finished = {"lstm": {seed: {part: tmp_path / f"{seed}" / part for part in runs} for seed in (0, 1)}}
+    shown = []
+    monkeypatch.setitem(experiment.plots.__globals__, "traces", lambda path, **given: shown.append(given["states"]))
+    captions = experiment.plots(finished, [], tmp_path)
+    assert list(captions) == ["counting-states_ab.png", "counting-states_abc.png"]
+    assert [[values[0, 0] for values in states.values()] for states in shown] == [[2.0], [2.0]]
     tasks = experiment.folds(experiment.config("gru"), {})
     assert [task.settings["language"] for task in tasks.values()] == ["aⁿbⁿ", "aⁿbⁿcⁿ"]
     assert [task.settings["longest"] for task in tasks.values()] == [99, 49]

@@ -11,7 +11,7 @@ from lstm_gru import cli
 from lstm_gru.cells import CELLS, gru, lstm
 from lstm_gru.commands import gates
 from lstm_gru.config import TrainConfig
-from lstm_gru.inside import gates_of, gradient_norms, memory_time
+from lstm_gru.inside import gates_of, gradient_norms, look, memory_time, states_of
 from lstm_gru.layers import bidirectional, recurrent, stack
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.recurrent import unroll
@@ -39,9 +39,32 @@ def test_gates_have_names_by_layer_and_direction():
     assert set(gates_of(alone.apply(alone.init(jax.random.key(0), 2), xs, record=True).record)) == set("rzn")
 
 
+def test_states_have_the_names_of_the_carry_by_layer_and_direction():
+    layer = stack(bidirectional(gru(4)), recurrent(lstm(3)))
+    params, xs = layer.init(jax.random.key(0), 2), jax.random.normal(jax.random.key(1), (3, 5, 2))
+    output = layer.apply(params, xs, record=True)
+    found = states_of(output.record, row=2)
+    assert {name: state.shape for name, state in found.items()} == {
+        **{f"layer 1 {way} h": (5, 4) for way in ("forward", "backward")},
+        **{f"layer 2 {name}": (5, 3) for name in ("cell", "hidden")},
+    }
+    np.testing.assert_array_equal(found["layer 2 hidden"], output.outputs[2])
+    alone = unroll(gru(4), params[0][1], xs, reverse=True).outputs[2]
+    np.testing.assert_array_equal(found["layer 1 backward h"], alone)
+    first = look("a row", "abc", output.record)  # Two of five steps are padding.
+    np.testing.assert_array_equal(first.states["layer 2 hidden"], output.outputs[0, :3])
+    assert first.gates["layer 2 f"].shape == (3, 3)
+
+
 def test_a_gate_remembers_until_its_product_falls_to_one_in_e():
     found = memory_time(jnp.array([[0.8, 1.0, 0.0, 1.0], [0.8, 0.5, 1.0, 1.0]]))
     np.testing.assert_allclose(found, [1 / np.log(1 / 0.8), 2 / np.log(2), 0, np.inf], rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["projected_lstm", "lstm_fgr"])
+def test_states_wider_than_gates_are_drawn_too(looked_at, tmp_path, cell):
+    assert looked_at(cell)[0] == 0
+    assert (tmp_path / "a.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("name", ["lstm", "mingru"])

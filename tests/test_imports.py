@@ -18,7 +18,7 @@ BELOW = {
     "inputs": {"cells"},
     "reverse_mode": set(),
     "chunks": set(),
-    "inside": {"layers", "recurrent", "cells"},
+    "inside": {"layers", "recurrent", "cells", "task"},
     "recurrent": {"inputs", "reverse_mode", "chunks", "cells"},
     "dropout": {"chunks", "cells"},
     "graph": {"cells"},

@@ -164,11 +164,12 @@ def test_chrono_needs_a_gate_that_keeps_the_state(name, init):
         CELLS[name](H, init=init)
 
 
-@pytest.mark.parametrize("name", [name for name in LSTMS if name != "lstm_nfg"])
+@pytest.mark.parametrize("name", [name for name in REMEMBERING if name != "lstm_nfg"])
 @pytest.mark.parametrize(("init", "value"), [("default", 0.0), ("keras", -1.0), ("chrono", 2.5), ("torch", 2.5)])
 def test_forget_bias_overrides_the_preset_for_its_gate_alone(name, init, value):
     biases, preset = (by_gate(name, drawn(name, init=init, **more)["bias"]) for more in ({"forget_bias": value}, {}))
-    gate, value = ("i", -value) if name in COUPLED else ("f", value)
+    gate = "i" if name in COUPLED else next(gate for gate in "fz" if gate in GATES[name])
+    value *= ROLES[name][gate]
     for other in GATES[name]:
         if other == gate:
             np.testing.assert_array_equal(biases[other], np.full_like(biases[other], value))

@@ -177,7 +177,7 @@ def test_the_model_is_its_layers_and_one_output_a_step():
         ({"cell": "rnn", "init": "chrono"}, "rnn: init = chrono sets the biases of gates that keep the state"),
         ({"init": "chrono", "forget_bias": 1.0}, "forget_bias with init = 'chrono'; expected only one of"),
         ({"cell": "lstm_nfg", "forget_bias": 1.0}, "lstm: forget_bias = 1.0 without a forget gate; expected none"),
-        ({"cell": "gru", "forget_bias": 1.0}, "forget_bias = 1.0 with cell = 'gru'; expected a cell that has a forget"),
+        ({"cell": "rnn", "forget_bias": 1.0}, "forget_bias = 1.0 with cell = 'rnn'; expected a cell with a gate that"),
     ],
 )
 def test_settings_out_of_range_are_named(fields, words):

@@ -6,7 +6,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 
-from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, with_one_bias
+from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, set_forget_bias, with_one_bias
 from lstm_gru.cells.protocol import (
     Array,
     Fixed,
@@ -26,7 +26,7 @@ ROLES = {"r": 0, "z": 1, "n": 0}
 MINIMAL_ROLES = {"f": -1, "n": 0}
 
 
-def gru(features: int, *, init: str | Preset = "default") -> GatedCell:
+def gru(features: int, *, init: str | Preset = "default", forget_bias: float | None = None) -> GatedCell:
     """Return the gated recurrent unit in its reset-after form.
 
     Equations, gates stored in the order ``r z n``::
@@ -48,6 +48,7 @@ def gru(features: int, *, init: str | Preset = "default") -> GatedCell:
     Args:
       features: H.
       init: a preset of `lstm_gru.cells.initializers`.
+      forget_bias: start of b_z; None is the preset's choice, 0 in ``default``.
 
     Raises:
       ValueError: on an unknown preset, or a width that is not a positive whole number.
@@ -55,11 +56,11 @@ def gru(features: int, *, init: str | Preset = "default") -> GatedCell:
     Example:
       >>> cell = gru(8)
     """
-    return _gru(check_features("gru", features), find_preset("gru", init, tuple(ROLES.values())))
+    return _gru(check_features("gru", features), find_preset("gru", init, tuple(ROLES.values())), forget_bias)
 
 
 @cache
-def _gru(features: int, preset: Preset) -> GatedCell:
+def _gru(features: int, preset: Preset, forget_bias: float | None) -> GatedCell:
     def init(key: Array, in_features: int, dtype=jnp.float32) -> Params:
         roles = tuple(ROLES.values())
         params = draw_weights(
@@ -67,6 +68,7 @@ def _gru(features: int, preset: Preset) -> GatedCell:
         )
         recurrent_bias = params["recurrent_bias"]
         both = params["bias"].at[:-features].add(recurrent_bias[:-features])
+        both = set_forget_bias(both, roles, forget_bias)
         return {**params, "bias": both, "recurrent_bias": recurrent_bias[-features:]}
 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
@@ -96,7 +98,7 @@ def _gru(features: int, preset: Preset) -> GatedCell:
     )
 
 
-def gru_reset_before(features: int, *, init: str | Preset = "default") -> StepCell:
+def gru_reset_before(features: int, *, init: str | Preset = "default", forget_bias: float | None = None) -> StepCell:
     """Return the gated recurrent unit in its reset-before form, the original one.
 
     Equations, gates stored in the order ``r z n``::
@@ -115,6 +117,7 @@ def gru_reset_before(features: int, *, init: str | Preset = "default") -> StepCe
     Args:
       features: H.
       init: a preset of `lstm_gru.cells.initializers`.
+      forget_bias: start of b_z; None is the preset's choice, 0 in ``default``.
 
     Raises:
       ValueError: on an unknown preset, or a width that is not a positive whole number.
@@ -123,21 +126,22 @@ def gru_reset_before(features: int, *, init: str | Preset = "default") -> StepCe
       >>> cell = gru_reset_before(8)
     """
     name = "gru_reset_before"
-    return _gru_reset_before(check_features(name, features), find_preset(name, init, tuple(ROLES.values())))
+    preset = find_preset(name, init, tuple(ROLES.values()))
+    return _gru_reset_before(check_features(name, features), preset, forget_bias)
 
 
 @cache
-def _gru_reset_before(features: int, preset: Preset) -> StepCell:
+def _gru_reset_before(features: int, preset: Preset, forget_bias: float | None) -> StepCell:
     def step(fixed: Fixed, h: Array, now: Gates) -> tuple[Array, Gates]:
         r_h, z_h = jnp.split(product(h, fixed["gates"]), 2, axis=-1)
         r, z = jax.nn.sigmoid(now["r"] + r_h), jax.nn.sigmoid(now["z"] + z_h)
         n = jnp.tanh(now["n"] + product(r * h, fixed["candidate"]))
         return (1 - z) * n + z * h, {"r": r, "z": z, "n": n}
 
-    return replace(_two_product_cell("gru_reset_before", features, preset, ROLES, step), keep="z")
+    return replace(_two_product_cell("gru_reset_before", features, preset, forget_bias, ROLES, step), keep="z")
 
 
-def mgu(features: int, *, init: str | Preset = "default") -> StepCell:
+def mgu(features: int, *, init: str | Preset = "default", forget_bias: float | None = None) -> StepCell:
     """Return the minimal gated unit: one gate that both resets and updates.
 
     Equations, gates stored in the order ``f n``::
@@ -152,6 +156,7 @@ def mgu(features: int, *, init: str | Preset = "default") -> StepCell:
     Args:
       features: H.
       init: a preset of `lstm_gru.cells.initializers`.
+      forget_bias: start of -b_f; None is the preset's choice, 0 in ``default``.
 
     Raises:
       ValueError: on an unknown preset, or a width that is not a positive whole number.
@@ -159,34 +164,30 @@ def mgu(features: int, *, init: str | Preset = "default") -> StepCell:
     Example:
       >>> cell = mgu(8)
     """
-    return _mgu(check_features("mgu", features), find_preset("mgu", init, tuple(MINIMAL_ROLES.values())))
+    return _mgu(check_features("mgu", features), find_preset("mgu", init, tuple(MINIMAL_ROLES.values())), forget_bias)
 
 
 @cache
-def _mgu(features: int, preset: Preset) -> StepCell:
+def _mgu(features: int, preset: Preset, forget_bias: float | None) -> StepCell:
     def step(fixed: Fixed, h: Array, now: Gates) -> tuple[Array, Gates]:
         f = jax.nn.sigmoid(now["f"] + product(h, fixed["gates"]))
         n = jnp.tanh(now["n"] + product(f * h, fixed["candidate"]))
         return (1 - f) * h + f * n, {"f": f, "n": n}
 
-    return _two_product_cell("mgu", features, preset, MINIMAL_ROLES, step)
+    return _two_product_cell("mgu", features, preset, forget_bias, MINIMAL_ROLES, step)
 
 
-def _two_product_cell(name: str, features: int, preset: Preset, roles: dict[str, int], step) -> StepCell:
+def _two_product_cell(
+    name: str, features: int, preset: Preset, forget_bias: float | None, roles: dict[str, int], step
+) -> StepCell:
     """A step cell whose gates are one product of h, and whose candidate is a second one of something gated."""
+    signs = tuple(roles.values())
 
     def init(key: Array, in_features: int, dtype=jnp.float32) -> Params:
-        return with_one_bias(
-            draw_weights(
-                preset,
-                key,
-                dtype,
-                in_features=in_features,
-                features=features,
-                roles=tuple(roles.values()),
-                state=features,
-            )
+        params = with_one_bias(
+            draw_weights(preset, key, dtype, in_features=in_features, features=features, roles=signs, state=features)
         )
+        return {**params, "bias": set_forget_bias(params["bias"], signs, forget_bias)}
 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
         del key

@@ -179,6 +179,22 @@ def draw_weights(
     return params
 
 
+def set_forget_bias(bias: Array, roles: tuple[int, ...], value: float | None) -> Array:
+    """Return the bias with the gate that keeps the old state starting at σ(value).
+
+    Args:
+      bias: ``[G·H]``.
+      roles: one for each of the G gates; see `Preset`. Where none keeps, the one that writes starts at σ(-value).
+      value: None leaves the bias as it is.
+    """
+    if value is None:
+        return bias
+    role = 1 if 1 in roles else -1
+    features = bias.shape[0] // len(roles)
+    start = roles.index(role) * features
+    return bias.at[start : start + features].set(role * value)
+
+
 def with_one_bias(params: Params) -> Params:
     """Return the drawn parameters with the two biases added up; they would only be summed at every step."""
     rest = {name: value for name, value in params.items() if name != "recurrent_bias"}

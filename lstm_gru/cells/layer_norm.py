@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from lstm_gru.cells import gated_unit, long_short_term
-from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, with_one_bias
+from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, set_forget_bias, with_one_bias
 from lstm_gru.cells.protocol import (
     Array,
     Fixed,
@@ -64,7 +64,7 @@ def _layer_norm_lstm(features: int, preset: Preset, forget_bias: float | None) -
         params = with_one_bias(
             draw_weights(preset, key, dtype, in_features=in_features, features=features, roles=roles, state=features)
         )
-        bias = long_short_term.set_forget_bias(params["bias"], long_short_term.Form(), forget_bias)
+        bias = set_forget_bias(params["bias"], roles, forget_bias)
         gains = {name: jnp.ones(4 * features, dtype) for name in ("input_gain", "recurrent_gain")}
         cell = {"cell_gain": jnp.ones(features, dtype), "cell_bias": jnp.zeros(features, dtype)}
         return {**params, "bias": bias, **gains, **cell}
@@ -103,7 +103,7 @@ def _layer_norm_lstm(features: int, preset: Preset, forget_bias: float | None) -
     )
 
 
-def layer_norm_gru(features: int, *, init: str | Preset = "default") -> GatedCell:
+def layer_norm_gru(features: int, *, init: str | Preset = "default", forget_bias: float | None = None) -> GatedCell:
     """Return the GRU with layer normalisation, in reset-after form.
 
     Equations, gates stored in the order ``r z n``, r and z normalised together::
@@ -121,6 +121,7 @@ def layer_norm_gru(features: int, *, init: str | Preset = "default") -> GatedCel
     Args:
       features: H.
       init: a preset of `lstm_gru.cells.initializers`.
+      forget_bias: start of b_z; None is the preset's choice, 0 in ``default``.
 
     Raises:
       ValueError: on an unknown preset, or a width that is not a positive whole number.
@@ -130,13 +131,13 @@ def layer_norm_gru(features: int, *, init: str | Preset = "default") -> GatedCel
     """
     name = "layer_norm_gru"
     preset = find_preset(name, init, tuple(gated_unit.ROLES.values()))
-    return _layer_norm_gru(check_features(name, features), preset)
+    return _layer_norm_gru(check_features(name, features), preset, forget_bias)
 
 
 @cache
-def _layer_norm_gru(features: int, preset: Preset) -> GatedCell:
+def _layer_norm_gru(features: int, preset: Preset, forget_bias: float | None) -> GatedCell:
     gates = tuple("rzn")
-    plain = gated_unit.gru(features, init=preset)
+    plain = gated_unit.gru(features, init=preset, forget_bias=forget_bias)
 
     def normalised(parts: Gates, gain: Gates) -> Gates:
         return {

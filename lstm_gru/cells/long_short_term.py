@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, with_one_bias
+from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, set_forget_bias, with_one_bias
 from lstm_gru.cells.protocol import (
     Array,
     Fixed,
@@ -160,7 +160,7 @@ def lstm(
     if forget_bias is not None and not form.forget_gate:
         raise ValueError(f"lstm: forget_bias = {forget_bias} without a forget gate; expected none")
     bias = preset.forget_bias if forget_bias is None else float(forget_bias)
-    return _lstm(check_features("lstm", features), form, preset, bias)
+    return _lstm(check_features("lstm", features), form, preset, bias if form.forget_gate else None)
 
 
 @cache
@@ -172,7 +172,7 @@ def _lstm(features: int, form: Form, preset: Preset, forget_bias: float | None) 
         params = with_one_bias(
             draw_weights(preset, key, dtype, in_features=in_features, features=features, roles=roles, state=features)
         )
-        params["bias"] = set_forget_bias(params["bias"], form, forget_bias)
+        params["bias"] = set_forget_bias(params["bias"], roles, forget_bias)
         if peeping:
             params["peepholes"] = jnp.zeros(len(peeping) * features, dtype)
         if full:
@@ -226,16 +226,6 @@ def _lstm(features: int, form: Form, preset: Preset, forget_bias: float | None) 
         hidden=lambda carry: carry.hidden,
         keep="f" if form.forget_gate else "",
     )
-
-
-def set_forget_bias(bias: Array, form: Form, value: float | None) -> Array:
-    """Return the bias with f starting at σ(value); where f is 1 - i, that is a matter of b_i."""
-    if value is None or not form.forget_gate:
-        return bias
-    name, value = ("i", -value) if form.coupled else ("f", value)
-    features = bias.shape[0] // len(form.gates)
-    start = form.gates.index(name) * features
-    return bias.at[start : start + features].set(value)
 
 
 def _full_kernel(params: Params) -> Array:

@@ -5,7 +5,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 
-from lstm_gru.cells.initializers import Preset, draw_weights, find_preset
+from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, set_forget_bias
 from lstm_gru.cells.protocol import (
     Array,
     Fixed,
@@ -22,7 +22,7 @@ GRU_ROLES = {"z": -1, "n": 0}
 LSTM_ROLES = {"i": -1, "f": 1, "n": 0}
 
 
-def mingru(features: int, *, init: str | Preset = "default") -> LinearCell:
+def mingru(features: int, *, init: str | Preset = "default", forget_bias: float | None = None) -> LinearCell:
     """Return the minGRU.
 
     Equations, gates stored in the order ``z n``::
@@ -38,6 +38,7 @@ def mingru(features: int, *, init: str | Preset = "default") -> LinearCell:
     Args:
       features: H.
       init: a preset of `lstm_gru.cells.initializers`.
+      forget_bias: start of -b_z; None is the preset's choice, 0 in ``default``.
 
     Raises:
       ValueError: on an unknown preset, or a width that is not a positive whole number.
@@ -45,20 +46,21 @@ def mingru(features: int, *, init: str | Preset = "default") -> LinearCell:
     Example:
       >>> cell = mingru(8)
     """
-    return _mingru(check_features("mingru", features), find_preset("mingru", init, tuple(GRU_ROLES.values())))
+    preset = find_preset("mingru", init, tuple(GRU_ROLES.values()))
+    return _mingru(check_features("mingru", features), preset, forget_bias)
 
 
 @cache
-def _mingru(features: int, preset: Preset) -> LinearCell:
+def _mingru(features: int, preset: Preset, forget_bias: float | None) -> LinearCell:
     def coefficients(fixed: Fixed, now: Gates) -> tuple[Array, Array, Gates]:
         del fixed
         z, n = jax.nn.sigmoid(now["z"]), now["n"]
         return 1 - z, z * n, {"z": z, "n": n}
 
-    return _linear_cell("mingru", features, preset, GRU_ROLES, coefficients)
+    return _linear_cell("mingru", features, preset, forget_bias, GRU_ROLES, coefficients)
 
 
-def minlstm(features: int, *, init: str | Preset = "default") -> LinearCell:
+def minlstm(features: int, *, init: str | Preset = "default", forget_bias: float | None = None) -> LinearCell:
     """Return the minLSTM.
 
     Equations, gates stored in the order ``i f n``::
@@ -74,6 +76,7 @@ def minlstm(features: int, *, init: str | Preset = "default") -> LinearCell:
     Args:
       features: H.
       init: a preset of `lstm_gru.cells.initializers`.
+      forget_bias: start of b_f; None is the preset's choice, 0 in ``default``.
 
     Raises:
       ValueError: on an unknown preset, or a width that is not a positive whole number.
@@ -81,11 +84,12 @@ def minlstm(features: int, *, init: str | Preset = "default") -> LinearCell:
     Example:
       >>> cell = minlstm(8)
     """
-    return _minlstm(check_features("minlstm", features), find_preset("minlstm", init, tuple(LSTM_ROLES.values())))
+    preset = find_preset("minlstm", init, tuple(LSTM_ROLES.values()))
+    return _minlstm(check_features("minlstm", features), preset, forget_bias)
 
 
 @cache
-def _minlstm(features: int, preset: Preset) -> LinearCell:
+def _minlstm(features: int, preset: Preset, forget_bias: float | None) -> LinearCell:
     def coefficients(fixed: Fixed, now: Gates) -> tuple[Array, Array, Gates]:
         del fixed
         # f / (f + i) as a sigmoid: of the quotient, both gates far below zero would make 0 / 0.
@@ -93,14 +97,17 @@ def _minlstm(features: int, preset: Preset) -> LinearCell:
         record = {"i": jax.nn.sigmoid(now["i"]), "f": jax.nn.sigmoid(now["f"]), "n": now["n"]}
         return keep, (1 - keep) * now["n"], record
 
-    return _linear_cell("minlstm", features, preset, LSTM_ROLES, coefficients)
+    return _linear_cell("minlstm", features, preset, forget_bias, LSTM_ROLES, coefficients)
 
 
-def _linear_cell(name: str, features: int, preset: Preset, roles: dict[str, int], coefficients) -> LinearCell:
+def _linear_cell(
+    name: str, features: int, preset: Preset, forget_bias: float | None, roles: dict[str, int], coefficients
+) -> LinearCell:
     signs = tuple(roles.values())
 
     def init(key: Array, in_features: int, dtype=jnp.float32) -> Params:
-        return draw_weights(preset, key, dtype, in_features=in_features, features=features, roles=signs, state=0)
+        params = draw_weights(preset, key, dtype, in_features=in_features, features=features, roles=signs, state=0)
+        return {**params, "bias": set_forget_bias(params["bias"], signs, forget_bias)}
 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
         del key

@@ -5,8 +5,8 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 
-from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, with_one_bias
-from lstm_gru.cells.long_short_term import ROLES, Form, set_forget_bias
+from lstm_gru.cells.initializers import Preset, draw_weights, find_preset, set_forget_bias, with_one_bias
+from lstm_gru.cells.long_short_term import ROLES
 from lstm_gru.cells.protocol import (
     Array,
     Fixed,
@@ -73,7 +73,7 @@ def _projected(features: int, width: int, preset: Preset, forget_bias: float | N
             draw_weights(preset, key, dtype, in_features=in_features, features=width, roles=roles, state=features)
         )
         projection = preset.kernel(jax.random.fold_in(key, 2), (width, features), width, jnp.float32)
-        bias = set_forget_bias(params["bias"], Form(), forget_bias)
+        bias = set_forget_bias(params["bias"], roles, forget_bias)
         return {**params, "bias": bias, "projection": projection.astype(dtype)}
 
     def initial_carry(params: Params, batch_size: int) -> LSTMCarry:

@@ -23,7 +23,7 @@ CLOSED, OPEN = 0.1, 0.9  # Below and above, a gate is as good as shut, or open.
 
 @dataclass(frozen=True)
 class GatesArguments:
-    """Draw every gate of a finished run along one test sequence, and say how often each is shut or open."""
+    """Draw every gate and state of a finished run along one test sequence, and say how often gates are shut or open."""
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """The directory of one seed, as runs/jsb_chorales/lstm/seed-0."""
@@ -36,7 +36,7 @@ class GatesArguments:
 
 
 def gates(argv: list[str]) -> int:
-    """Draw every gate of a finished run along one test sequence."""
+    """Draw every gate and state of a finished run along one test sequence."""
     arguments = tyro.cli(GatesArguments, args=argv, prog="lstm-gru gates")
     if arguments.out.suffix != ".png" or not arguments.out.parent.is_dir():
         raise InputError(f"--out = {arguments.out}; expected a name that ends in .png, in a directory that exists")
@@ -50,17 +50,16 @@ def gates(argv: list[str]) -> int:
         raise InputError(f"{arguments.run}: {record['variant']} has no gates to look at; expected a recurrent model")
     params = fitted(arguments.run / fold, jax.eval_shape(task.init, jax.random.key(0))).params
     found = task.inside(params, arguments.number)
-    activations = {name: np.asarray(values) for name, values in found.gates.items()}
     cell = record["config"]["model"]["cell"]
     keep = CELLS[cell](1).keep
-    show(_table(activations, keep), f"{record['variant']}, {found.what}, {len(found.steps)} steps")
+    show(_table(found.gates, keep), f"{record['variant']}, {found.what}, {len(found.steps)} steps")
     gate_activations(
         arguments.out,
-        title=f"Gates of {record['variant']}: {found.what}",
+        title=f"Inside {record['variant']}: {found.what}",
         steps=found.steps,
-        gates=activations,
-        candidates=[name for name in activations if gate(name) in CANDIDATES],
-        order_by=[name for name in activations if gate(name) == keep],
+        gates=found.gates | found.states,
+        candidates=[*found.states, *(name for name in found.gates if gate(name) in CANDIDATES)],
+        order_by=[name for name in found.gates if gate(name) == keep],
     )
     print(arguments.out)
     return 0

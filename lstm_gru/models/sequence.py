@@ -30,7 +30,7 @@ class SequenceConfig:
     max_time: float | None = None
     """With the preset chrono, the longest dependency to expect, in steps; 100 when not given."""
     forget_bias: float | None = None
-    """Start of the forget gate's bias, of cells that have one; the preset's when not given."""
+    """Start of the bias of the gate that keeps the old state, an LSTM's f or a GRU's z; the preset's when not given."""
     input_dropout: float = 0.0
     """Probability of dropping an input value."""
     dropout: float = 0.0
@@ -62,8 +62,8 @@ class SequenceConfig:
             raise InputError(f"SequenceConfig: {error}") from error
         except TypeError as error:
             raise InputError(
-                f"SequenceConfig: forget_bias = {self.forget_bias} with cell = {self.cell!r}; expected a cell that has "
-                "a forget gate of its own"
+                f"SequenceConfig: forget_bias = {self.forget_bias} with cell = {self.cell!r}; expected a cell "
+                "with a gate that keeps the old state"
             ) from error
 
     def make_cell(self) -> Cell:

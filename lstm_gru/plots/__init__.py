@@ -14,6 +14,7 @@ from lstm_gru.plots.distributions import distributions
 from lstm_gru.plots.forecasts import Curve, error_by_horizon, forecast_fan
 from lstm_gru.plots.matrices import alignment, confusion
 from lstm_gru.plots.sensors import sensor_heatmap
+from lstm_gru.plots.traces import traces
 
 __all__ = [
     "Curve",
@@ -26,4 +27,5 @@ __all__ = [
     "learning_curves",
     "score_by_length",
     "sensor_heatmap",
+    "traces",
 ]

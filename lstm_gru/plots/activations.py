@@ -29,8 +29,8 @@ def gate_activations(
 ) -> None:
     """Write one map for each gate, units by steps.
 
-    A row is the same unit in all maps of a layer and direction. Gates run from 0 (dark) to 1 (light), candidates from
-    -1 (blue) to 1 (red), or as far as they go.
+    A row is the same unit in all maps of a layer and direction. Gates run from 0 (dark) to 1 (light), candidates and
+    states from -1 (blue) to 1 (red), or as far as they go.
 
     Args:
       path: the PNG file.
@@ -55,15 +55,16 @@ def gate_activations(
     write(path, _gate_activations(title, steps, arrays, candidates, _orders(arrays, order_by)))
 
 
-def _layer(name: str) -> str:
-    return " ".join(name.split()[:-1])
+def _order_key(name: str, values: np.ndarray) -> tuple[str, int]:
+    """Layer, direction and width; what a layer has of another width is not of the same units."""
+    return " ".join(name.split()[:-1]), values.shape[1]
 
 
-def _orders(gates: Mapping[str, np.ndarray], order_by: Collection[str]) -> dict[str, np.ndarray]:
+def _orders(gates: Mapping[str, np.ndarray], order_by: Collection[str]) -> dict[tuple[str, int], np.ndarray]:
     """The order of the units of each layer and direction."""
     orders = {}
     for name in sorted(gates, key=lambda name: name not in order_by):  # Those that are asked for come first.
-        orders.setdefault(_layer(name), np.argsort(-gates[name].mean(axis=0), kind="stable"))
+        orders.setdefault(_order_key(name, gates[name]), np.argsort(-gates[name].mean(axis=0), kind="stable"))
     return orders
 
 
@@ -72,7 +73,7 @@ def _gate_activations(
     steps: Sequence[str],
     gates: Mapping[str, np.ndarray],
     candidates: Collection[str],
-    orders: Mapping[str, np.ndarray],
+    orders: Mapping[tuple[str, int], np.ndarray],
 ) -> Figure:
     height = TOP + len(gates) * (PANEL + GAP) + BOTTOM
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
@@ -81,12 +82,12 @@ def _gate_activations(
     figure.text(
         LEFT / WIDTH, 1 - 0.2 / height, drawable(title), fontsize=TITLE_SIZE, weight="bold", color=INK, **heading
     )
-    note = "a row is a unit, the same in a layer's maps; gates: 0 dark, 1 light; candidates: blue below 0, red above"
+    note = "a row is a unit, the same in a layer's maps; gates: 0 dark, 1 light; others: blue below 0, red above"
     figure.text(LEFT / WIDTH, 1 - 0.5 / height, note, fontsize=TEXT_SIZE, color=GREY, **heading)
     for place, (name, values) in enumerate(gates.items()):
         bottom = (height - TOP - (place + 1) * (PANEL + GAP) + GAP / 2) / height
         axes = figure.add_axes((LEFT / WIDTH, bottom, (WIDTH - LEFT - RIGHT) / WIDTH, PANEL / height))
-        ordered = values[:, orders[_layer(name)]].T
+        ordered = values[:, orders[_order_key(name, values)]].T
         reach = max(1.0, float(np.abs(values).max()))
         limits = (CANDIDATE, -reach, reach) if name in candidates else (GATE, 0.0, 1.0)
         colours = dict(zip(("cmap", "vmin", "vmax"), limits, strict=True))

@@ -14,11 +14,12 @@ from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.counting import LETTERS, Judged, counted, furthest, judged, unbroken
 from lstm_gru.errors import InputError
 from lstm_gru.files import read_json, write_json
+from lstm_gru.inside import look
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
 
-COUNTS_FILE = "counts-test.json"
+COUNTS_FILE, STATES_FILE = "counts-test.json", "states-test.json"
 AT_ONCE = 64  # Strings.
 
 
@@ -86,6 +87,17 @@ def counting(config: CountingConfig, settings: Mapping[str, Any]) -> Task:
 
     def finish(params: Params, run_dir: Path) -> None:
         write_json(run_dir / COUNTS_FILE, {name: part.tolist() for name, part in judge(params)._asdict().items()})
+        # The first string that is longer than all in training, where there is one.
+        found = inside(params, min(config.longest, config.tested - 1))
+        states = {name: values.tolist() for name, values in found.states.items()}
+        write_json(run_dir / STATES_FILE, {"steps": found.steps, "states": states})
+
+    def inside(params: Params, number: int) -> Inside:
+        count = numbered(range(1, config.tested + 1), number, "strings")
+        strings = counted(config.letters, np.array([count]), count)
+        record = sequence(config.model, *[config.letters + 1] * 2).apply(params, strings.xs, method="record")
+        what = "".join(f"{letter}^{count}" for letter in LETTERS[: config.letters])
+        return look(what, [f"^{LETTERS}"[letter] for letter in strings.xs[0].argmax(axis=1)], record)
 
     return Task(
         init=init,
@@ -94,6 +106,7 @@ def counting(config: CountingConfig, settings: Mapping[str, Any]) -> Task:
         evaluate=evaluate,
         selects=("valid_nats", "min"),
         finish=finish,
+        inside=inside,
         settings={
             **settings,
             "task": "counting",
@@ -114,6 +127,18 @@ def read_judged(run_dir: Path) -> Judged:
     if found is None:
         raise InputError(f"{run_dir}: no {COUNTS_FILE}; expected a finished run of counting")
     return Judged(**{name: np.array(part) for name, part in found.items()})
+
+
+def read_states(run_dir: Path) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Return the letters of the string that a finished run looked at, and its states by name, ``[T, H]``.
+
+    Raises:
+      InputError: where there is no such run.
+    """
+    found = read_json(run_dir / STATES_FILE)
+    if found is None:
+        raise InputError(f"{run_dir}: no {STATES_FILE}; expected a finished run of counting")
+    return found["steps"], {name: np.array(values) for name, values in found["states"].items()}
 
 
 def scores(found: Judged) -> dict[str, float]:

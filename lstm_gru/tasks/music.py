@@ -17,7 +17,7 @@ import numpy as np
 from lstm_gru.config import TrainConfig, require, require_choice
 from lstm_gru.data.rolls import CORPORA, KEYS, Piece, RollBatches, music, ordered_rolls
 from lstm_gru.files import read_json, write_json
-from lstm_gru.inside import gates_of
+from lstm_gru.inside import look
 from lstm_gru.losses import bernoulli
 from lstm_gru.models.sequence import SequenceConfig, sequence
 from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
@@ -78,8 +78,8 @@ def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
     def inside(params: Params, number: int) -> Inside:
         piece = numbered(rolls.splits["test"], number, "pieces")
         record = sequence(config.model, KEYS, KEYS).apply(params, piece[None, :-1], method="record")
-        steps = tuple(f"{step}" for step in range(1, len(piece)))
-        return Inside(f"piece {number} of {config.corpus}'s test", steps, gates_of(record))
+        steps = [f"{step}" for step in range(1, len(piece))]
+        return look(f"piece {number} of {config.corpus}'s test", steps, record)
 
     return Task(
         init=init,

@@ -24,7 +24,7 @@ from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.seasonal import YEAR, SeasonalView, daily_values
 from lstm_gru.data.series import Series
 from lstm_gru.errors import InputError
-from lstm_gru.inside import gates_of
+from lstm_gru.inside import look
 from lstm_gru.losses import huber, pinball, squared
 from lstm_gru.metrics import coverage, interval_factor, rmse, widen
 from lstm_gru.models.seasonal import SeasonalForecasterConfig, seasonal_forecaster
@@ -205,7 +205,7 @@ def seasonal_forecasting(series: Series, cutoff: int, config: SeasonalConfig, se
         history = windows.history(np.array([cutoff]), YEAR)
         record = seasonal_forecaster(config.model, _widths(windows)).apply(params, history, method="record")
         days = series.time(np.arange(cutoff - YEAR + 1, cutoff + 1)).astype("datetime64[D]")
-        return Inside(f"the year up to {series.base.text(cutoff)}", tuple(map(str, days)), gates_of(record))
+        return look(f"the year up to {series.base.text(cutoff)}", [f"{day}" for day in days], record)
 
     return Task(
         init=init,

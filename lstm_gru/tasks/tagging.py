@@ -19,7 +19,7 @@ from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.sentences import SentenceBatches, ordered_sentences
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.files import write_text
-from lstm_gru.inside import gates_of
+from lstm_gru.inside import look
 from lstm_gru.models.tagger import TaggerConfig, tagger
 from lstm_gru.sentence_tagger import SentenceTagger
 from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
@@ -83,8 +83,7 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
         words = numbered(corpus.splits["test"].words if "test" in corpus.splits else (), number, "test sentences")
         [chunk] = ordered_sentences([words], vocabulary, tokens_per_batch=8)
         record = tagger(config.model, *vocabulary.sizes).apply(params, chunk.batch, method="record")
-        gates = {name: values[: len(words)] for name, values in gates_of(record).items()}
-        return Inside(f"sentence {number} of the test", tuple(words), gates)
+        return look(f"sentence {number} of the test", words, record)
 
     return Task(
         init=init,

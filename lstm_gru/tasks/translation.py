@@ -21,7 +21,7 @@ from lstm_gru.data.corpora import Corpus, CorpusConfig, load_corpus
 from lstm_gru.data.subwords import Tokenizer, train_bpe
 from lstm_gru.data.token_batches import TokenBatches, choose_boundaries, pair_batches
 from lstm_gru.files import write_bytes
-from lstm_gru.inside import gates_of
+from lstm_gru.inside import look
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
@@ -182,7 +182,7 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
         [ids] = tokenizer.encode([sentence])
         model = translation_model(config.model, tokenizer.vocabulary_size)
         record = model.apply(params, np.array([ids]), method="record")
-        return Inside(f"encoder, sentence {number} of the test", tuple(tokenizer.pieces(ids)), gates_of(record))
+        return look(f"encoder, sentence {number} of the test", tokenizer.pieces(ids), record)
 
     return Task(
         init=init,
