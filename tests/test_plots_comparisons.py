@@ -49,6 +49,17 @@ def test_models_may_have_steps_of_their_own(tmp_path):
     assert axes.get_xlabel() == "minutes"
 
 
+def test_a_reference_is_a_line_with_its_name_and_the_axis_may_be_logarithmic(tmp_path):
+    curves = {"gru": (np.arange(3), np.array([[0.1, 0.01, 0.001]]))}
+    arguments = learning(curves=curves, reference=("chance", 0.2), logarithm=True)
+    (axes,) = drawn(learning_curves, tmp_path / "a.png", **arguments).axes
+    assert axes.get_yscale() == "log"
+    assert any(set(line.get_ydata()) == {0.2} for line in axes.lines)
+    assert "chance" in [text.get_text() for text in axes.texts]
+    with pytest.raises(ValueError, match=r"curves\['gru'\]: 0.0, expected values above 0 on a logarithmic axis"):
+        learning_curves(tmp_path / "a.png", **learning(curves={"gru": ([1], np.zeros((1, 1)))}, logarithm=True))
+
+
 def test_a_single_evaluation_is_drawn(tmp_path):
     learning_curves(tmp_path / "a.png", **learning(curves={"gru": ([10], np.ones((2, 1)))}))
     score_by_length(tmp_path / "b.png", **lengths(edges=[1, 9], counts=[3], curves={"gru": np.ones((1, 1))}))

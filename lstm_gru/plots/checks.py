@@ -23,3 +23,9 @@ def require_a_value(name: str, values: np.ndarray) -> None:
     """Refuse a curve of which nothing would be seen."""
     if np.all(np.isnan(values)):
         raise ValueError(f"{name}: nothing but NaN, expected at least one value")
+
+
+def require_positive(name: str, values: np.ndarray) -> None:
+    """Raise `ValueError` where a value, other than NaN, cannot stand on a logarithmic axis."""
+    if not np.nanmin(values) > 0:
+        raise ValueError(f"{name}: {np.nanmin(values)}, expected values above 0 on a logarithmic axis")

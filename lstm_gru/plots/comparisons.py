@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lstm_gru.plots.checks import require_a_value, require_any
+from lstm_gru.plots.checks import require_a_value, require_any, require_positive
 from lstm_gru.plots.labels import label_ends
-from lstm_gru.plots.style import STRONG, Stroke, band, empty_figure, strokes, write
+from lstm_gru.plots.style import STRONG, Stroke, band, empty_figure, level, strokes, write
 
 ROOM = 0.3  # left of the first bin, where the distance of two is 1
 
@@ -23,6 +23,8 @@ def learning_curves(
     value_label: str,
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
     step_label: str = "training step",
+    reference: tuple[str, float] | None = None,
+    logarithm: bool = False,
 ) -> None:
     """Write the mean over runs at each step, in a band from the smallest to the largest run.
 
@@ -34,9 +36,12 @@ def learning_curves(
         ascending order and may differ between models. They are ``[N]``, or ``[runs, N]`` where runs reach the same
         point at different times: then the line stands at their mean.
       step_label: the unit of ``steps``, minutes for example.
+      reference: name and value of a line to compare with.
+      logarithm: a logarithmic axis of values; all are above 0 then.
 
     Raises:
-      ValueError: naming the curve whose shape is wrong, whose steps do not ascend, or which has no value.
+      ValueError: naming the curve whose shape is wrong, whose steps do not ascend, which has no value, or one that a
+        logarithmic axis cannot show.
     """
     require_any(curves)
     for name, (steps, values) in curves.items():
@@ -48,8 +53,10 @@ def learning_curves(
         if not np.all(np.diff(steps) > 0):
             raise ValueError(f"curves[{name!r}]: steps are NaN or not in ascending order")
         require_a_value(f"curves[{name!r}]", np.mean(values, axis=0))
+        if logarithm:
+            require_positive(f"curves[{name!r}]", values)
     means = {name: (_mean_steps(steps), values) for name, (steps, values) in curves.items()}
-    write(path, _learning_curves(title, (step_label, value_label), means))
+    write(path, _learning_curves(title, (step_label, value_label), means, reference, logarithm))
 
 
 def score_by_length(
@@ -102,9 +109,17 @@ def _bin_name(first: int, last: int) -> str:
 
 
 def _learning_curves(
-    title: str, labels: tuple[str, str], curves: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    title: str,
+    labels: tuple[str, str],
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    reference: tuple[str, float] | None,
+    logarithm: bool,
 ) -> Figure:
     figure, axes = empty_figure(title, labels, _note(values for _, values in curves.values()))
+    if logarithm:
+        axes.set_yscale("log")
+    if reference is not None:
+        level(axes, *reference)
     lines = []
     for stroke, (name, (steps, values)) in zip(strokes(len(curves)), curves.items(), strict=True):
         lines.append(_mean_in_band(axes, stroke, name, steps, values))

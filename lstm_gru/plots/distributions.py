@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from lstm_gru.plots.checks import require_a_value, require_any
-from lstm_gru.plots.style import BLUE, GREY, INK, empty_figure, write
+from lstm_gru.plots.checks import require_a_value, require_any, require_positive
+from lstm_gru.plots.style import BLUE, empty_figure, level, write
 
 ROOM = 80  # Letters of all names that have room side by side.
 SPREAD = 0.16  # Of a model's points, where the distance of two models is 1.
@@ -38,8 +38,8 @@ def distributions(
     require_any(values, "values")
     for name, found in values.items():
         require_a_value(f"values[{name!r}]", np.asarray(found, float))
-        if logarithm and not np.nanmin(found) > 0:
-            raise ValueError(f"values[{name!r}]: {np.nanmin(found)}, expected values above 0 on a logarithmic axis")
+        if logarithm:
+            require_positive(f"values[{name!r}]", np.asarray(found, float))
     write(path, _distributions(title, value_label, values, reference, logarithm))
 
 
@@ -64,9 +64,7 @@ def _distributions(
         beside = place + SPREAD * np.linspace(-1, 1, len(points)) if len(points) > 1 else [place]
         axes.plot(beside, points, "o", color=BLUE, markersize=6, markeredgecolor="white", zorder=4)
     if reference is not None:
-        name, value = reference
-        axes.axhline(value, color=GREY, linewidth=1.5, linestyle=(0, (6, 2)), zorder=1)
-        axes.text(len(values) - 0.5, value, name, ha="right", va="bottom", fontsize=11, color=INK)
+        level(axes, *reference)
     turned = {"rotation": 20, "rotation_mode": "anchor", "ha": "right"} if len("  ".join(values)) > ROOM else {}
     axes.set_xticks(range(len(values)), list(values), **turned)
     axes.set_xlim(-0.5, len(values) - 0.5)

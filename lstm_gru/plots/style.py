@@ -74,6 +74,13 @@ def band(axes: Axes, x: np.ndarray, lower: np.ndarray, upper: np.ndarray, colour
     axes.fill_between(x, lower, upper, color=colour, alpha=0.18, linewidth=0, zorder=2)
 
 
+def level(axes: Axes, name: str, value: float) -> None:
+    """Draw a value to compare with as a line over the whole width, with its name at the right end."""
+    axes.axhline(value, color=GREY, linewidth=1.5, linestyle=DASHES[0], zorder=1)
+    place = {"ha": "right", "va": "bottom", "transform": axes.get_yaxis_transform()}
+    axes.text(1, value, name, fontsize=TEXT_SIZE, color=INK, **place)
+
+
 def write(path: Path, figure: Figure) -> None:
     """Write a PNG file whose bytes depend on the figure only."""
     # The canvas' own writer: savefig would read the user's settings. Without metadata the version is not in the file.

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -12,13 +13,17 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig, require, require_choice
 from lstm_gru.data.memory import COPIED, SYMBOLS, Sequences, adding, copy_memory
+from lstm_gru.errors import InputError
+from lstm_gru.files import read_json, write_json
+from lstm_gru.inside import look
 from lstm_gru.losses import cross_entropy, squared
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
 
 PROBLEMS = ("adding", "copy")
 WIDTHS = {"adding": (2, 1), "copy": (SYMBOLS + 2, SYMBOLS + 2)}  # Of inputs and outputs.
 EVALUATED, AT_ONCE = 1000, 100  # Sequences.
+LOSSES_FILE = "losses-test.json"
 
 
 @dataclass(frozen=True)
@@ -55,18 +60,27 @@ def memory(config: MemoryConfig, settings: Mapping[str, Any]) -> Task:
       config: settings; ``config.train.seed`` decides the batches.
       settings: JSON values that name the run, kept in its directory beside the configuration.
     """
-    init, loss, total = _functions(config.model, config.problem)
+    init, loss, row_losses = _functions(config.model, config.problem)
 
     def batch(step: int) -> Batch:
         return draw(config, (0, config.train.seed, step), config.batch)._asdict()
 
+    def losses(params: Params, split: Split) -> np.ndarray:
+        """Of each sequence of a split; ``[N]``."""
+        drawn = evaluated(config, split)
+        parts = [Sequences(*(leaf[k : k + AT_ONCE] for leaf in drawn)) for k in range(0, EVALUATED, AT_ONCE)]
+        return np.concatenate([row_losses(params, part._asdict()) for part in parts])
+
     def evaluate(params: Params, split: Split) -> dict[str, float]:
-        drawn = draw(config, (1, ("valid", "test").index(split)), EVALUATED)
-        parts = [
-            Sequences(*(leaf[k : k + AT_ONCE] for leaf in drawn))._asdict() for k in range(0, len(drawn.xs), AT_ONCE)
-        ]
-        sums = np.array([total(params, part) for part in parts]).sum(axis=0)
-        return {"loss": float(sums[0] / sums[1])}
+        return {"loss": float(losses(params, split).mean(dtype=float))}
+
+    def finish(params: Params, run_dir: Path) -> None:
+        write_json(run_dir / LOSSES_FILE, losses(params, "test").tolist())
+
+    def inside(params: Params, number: int) -> Inside:
+        xs = numbered(evaluated(config, "test").xs, number, "sequences")
+        record = sequence(config.model, *WIDTHS[config.problem]).apply(params, xs[None], method="record")
+        return look(f"sequence {number} of the test", [f"{step}" for step in range(1, len(xs) + 1)], record)
 
     return Task(
         init=init,
@@ -74,6 +88,8 @@ def memory(config: MemoryConfig, settings: Mapping[str, Any]) -> Task:
         loss=loss,
         evaluate=evaluate,
         selects=("valid_loss", "min"),
+        finish=finish,
+        inside=inside,
         settings={
             **settings,
             "task": config.problem,
@@ -90,6 +106,23 @@ def draw(config: MemoryConfig, seed: tuple[int, ...], count: int) -> Sequences:
     return make(np.random.default_rng(seed), count, config.time)
 
 
+def evaluated(config: MemoryConfig, split: Split) -> Sequences:
+    """Return the 1,000 sequences of validation or test, the same for all seeds."""
+    return draw(config, (1, ("valid", "test").index(split)), EVALUATED)
+
+
+def read_losses(run_dir: Path) -> np.ndarray:
+    """Return the losses of the test sequences that a finished run wrote, ``[N]``.
+
+    Raises:
+      InputError: where there is no such run.
+    """
+    found = read_json(run_dir / LOSSES_FILE)
+    if found is None:
+        raise InputError(f"{run_dir}: no {LOSSES_FILE}; expected a finished run of adding or copying")
+    return np.array(found)
+
+
 def chance(config: MemoryConfig) -> float:
     """Return the loss of the best answer that remembers nothing: 1/6 of adding, ``10 ln 8 / (T + 20)`` of copying.
 
@@ -104,13 +137,19 @@ def chance(config: MemoryConfig) -> float:
 def _functions(config: SequenceConfig, problem: str) -> tuple[Any, Any, Any]:
     model = sequence(config, *WIDTHS[problem])
 
-    def total(params: Params, batch: Batch, key: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
-        outputs, target = model.apply(params, batch["xs"], key=key), batch["target"]
+    def of_row(outputs: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
         if problem == "adding":
-            return squared(outputs[:, -1, 0], target, jnp.ones(target.shape))
+            return squared(outputs[-1:, 0], target[None], jnp.ones(1))
         return cross_entropy(outputs, target, jnp.ones(target.shape))
 
-    def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
-        return total(params, batch, key), {}
+    def rows(params: Params, batch: Batch, key: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+        return jax.vmap(of_row)(model.apply(params, batch["xs"], key=key), batch["target"])
 
-    return jax.jit(model.init), loss, jax.jit(total)
+    def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
+        return tuple(part.sum() for part in rows(params, batch, key)), {}
+
+    def row_losses(params: Params, batch: Batch) -> jax.Array:
+        total, weight = rows(params, batch)
+        return total / weight
+
+    return jax.jit(model.init), loss, jax.jit(row_losses)
