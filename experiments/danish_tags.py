@@ -39,20 +39,20 @@ from lstm_gru.tasks.tagged_words import (
 from lstm_gru.tasks.tagging import TaggingConfig, tagging
 
 DATA = TaggedCorpusConfig(corpus="danish")
-TRAIN = TrainConfig(steps=1260, learning_rate=9e-3, warmup_steps=60, evaluate_every=126, log_every=42)
+TRAIN = TrainConfig(steps=1260, warmup_steps=60, evaluate_every=126, log_every=42)
 POSITIONS = (1, 2, 3, 5, 8, 12, 18, 28, 100)
 FREQUENCIES = (0, 1, 2, 5, 10, 50, 100, 1000, 10_000)
 
 
-def variant(cell: str, direction: str, features: int, **choices: Any) -> TaggingConfig:
+def variant(cell: str, direction: str, features: int, *, rate: float = 9e-3, **choices: Any) -> TaggingConfig:
     """Return a variant's configuration."""
     model = TaggerConfig(cell=cell, direction=direction, features=features, **choices)
-    return TaggingConfig(model=model, data=DATA, train=TRAIN)
+    return TaggingConfig(model=model, data=DATA, train=replace(TRAIN, learning_rate=rate))
 
 
 VARIANTS = {
-    "rnn_forward": variant("rnn", "forward", 424),
-    "rnn_backward": variant("rnn", "backward", 424),
+    "rnn_forward": variant("rnn", "forward", 424, rate=3e-3),
+    "rnn_backward": variant("rnn", "backward", 424, rate=3e-3),
     "birnn": variant("rnn", "bidirectional", 272),
     "lstm_forward": variant("lstm", "forward", 168),
     "lstm_backward": variant("lstm", "backward", 168),
