@@ -1,5 +1,8 @@
 """Sequences that need a long memory, by their definition, and their tasks' losses by hand."""
 
+import json
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +11,10 @@ from tools import filled
 
 from lstm_gru.data.memory import adding, copy_memory
 from lstm_gru.errors import InputError
+from lstm_gru.experiment import load_experiment
+from lstm_gru.files import write_json, write_text
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.tasks.memory import WIDTHS, MemoryConfig, chance, draw, memory
+from lstm_gru.tasks.memory import LOSSES_FILE, WIDTHS, MemoryConfig, chance, draw, memory, read_losses
 
 
 def test_any_two_numbers_are_marked():
@@ -85,3 +90,94 @@ def test_who_remembers_nothing_scores_by_chance():
 def test_settings_out_of_range_are_named(fields, words):
     with pytest.raises(InputError, match=f"^MemoryConfig: {words}"):
         MemoryConfig(**fields)
+
+
+ADDING, COPYING = load_experiment("adding"), load_experiment("copy_memory")
+both = pytest.mark.parametrize("experiment", [ADDING, COPYING], ids=lambda experiment: experiment.name)
+
+
+def parameters(config):
+    shapes = jax.eval_shape(memory(config, {}).init, jax.random.key(0))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+@both
+def test_all_cells_have_as_many_parameters_and_nothing_but_the_cell_and_its_start_differs(experiment):
+    expected = {"adding": 70_000, "copy_memory": 16_000}[experiment.name]
+    for config in experiment.variants.values():
+        assert parameters(config) == pytest.approx(expected, rel=0.02)
+    rest = {
+        (config.problem, config.batch, replace(config.train, learning_rate=1.0))
+        for config in experiment.variants.values()
+    }
+    assert len(rest) == 1
+    assert {name for pair in experiment.versus for name in pair} <= set(experiment.variants)
+    assert set(experiment.headline) == set(experiment.scores)
+
+
+@both
+def test_a_finished_run_is_scored_by_the_losses_of_its_sequences(experiment, tmp_path):
+    runs = {}
+    for config in {config.time: config for config in experiment.variants.values()}.values():
+        for number, fold in enumerate(experiment.folds(config, {})):
+            runs[fold] = tmp_path / fold
+            runs[fold].mkdir()
+            write_json(runs[fold] / LOSSES_FILE, [number + 1.0, number + 2.0])
+    if experiment is COPYING:
+        [(short, path)] = [(fold, path) for fold, path in runs.items() if fold == "T = 200"]
+        assert experiment.score({short: path}).scores == {"nats_200": 1.5}
+        assert experiment.score({short: path}).folds == {"1": [1.0, 1.0], "2": [2.0, 1.0]}
+        other = experiment.score({fold: path for fold, path in runs.items() if fold != short})
+        assert (other.scores, other.folds) == ({"nats_1000": 1.5}, {})
+    else:
+        found = experiment.score(runs)
+        assert found.scores == {f"error_{time}": n + 1.5 for n, time in enumerate((10, 25, 50, 100, 200))} | {
+            "error_600": 1.5
+        }
+        assert found.folds == {"1": [5.0, 1.0], "2": [6.0, 1.0]}
+        assert experiment.statistic(np.sum([*found.folds.values()], axis=0)) == 5.5
+    with pytest.raises(InputError, match=f"no {LOSSES_FILE}; expected a finished run of adding or copying"):
+        read_losses(tmp_path)
+
+
+@both
+def test_a_length_without_a_place_in_the_tables_is_refused(experiment):
+    config = replace(next(iter(experiment.variants.values())), time=7)
+    with pytest.raises(InputError, match=rf"^{experiment.name}: problem = '\w+', time = 7; expected"):
+        experiment.folds(config, {})
+
+
+@both
+def test_what_needs_no_memory_scores_by_chance(experiment):
+    ((_, measured),) = experiment.baselines().items()
+    assert set(measured.scores) == set(experiment.scores)
+    if experiment is COPYING:
+        assert measured.scores["nats_1000"] == pytest.approx(0.0204, abs=5e-5)
+    else:
+        assert all(0.14 < error < 0.19 for error in measured.scores.values())
+
+
+def test_pictures_show_what_is_recorded_and_what_was_trained(tmp_path):
+    assert ADDING.plots({}, [], tmp_path) == COPYING.plots({}, [], tmp_path) == {}
+    scores = {f"error_{time}": 0.1 / time for time in (10, 25, 50, 100, 200)}
+    records = [{"variant": "gru", "seed": 0, "scores": scores}, {"variant": "gru_600", "scores": {"error_600": 1e-4}}]
+    lines = [json.dumps({"step": step, "seconds": 1, "valid_loss": 0.1 / step}) + "\n" for step in (1, 2)]
+    for fold in ("T = 200", "T = 600", "T = 1000"):
+        (tmp_path / fold).mkdir()
+        write_text(tmp_path / fold / "metrics.jsonl", "".join(lines))
+    runs = {f"gru_{time}".removesuffix("_200"): {0: {f"T = {time}": tmp_path / f"T = {time}"}} for time in (200, 600)}
+    assert list(ADDING.plots(runs, records, tmp_path)) == [
+        "adding-error_by_length.png",
+        "adding-learning_curves_200.png",
+        "adding-learning_curves_600.png",
+    ]
+    runs = {"gru_1000": {0: {"T = 1000": tmp_path / "T = 1000"}}}
+    assert list(COPYING.plots(runs, [], tmp_path)) == ["copy_memory-learning_curves_1000.png"]
+
+
+def test_a_sequence_is_looked_at():
+    config = MemoryConfig(model=SequenceConfig(features=2), time=5)
+    task = memory(config, {})
+    found = task.inside(task.init(jax.random.key(0)), 3)
+    assert (found.what, len(found.steps)) == ("sequence 3 of the test", 5)
+    assert found.states["cell"].shape == found.gates["f"].shape == (5, 2)
