@@ -87,7 +87,19 @@ BELOW = {
     }
     | {"sentence_tagger", "models", "tasks", "training", "data", "config", "errors"},
     "cli": {"commands", "training", "errors"},
-    "experiments": {"experiment", "graph", "tasks", "task", "models", "data", "baselines", "metrics", "plots", "config"}
+    "experiments": {
+        "experiment",
+        "graph",
+        "inside",
+        "tasks",
+        "task",
+        "models",
+        "data",
+        "baselines",
+        "metrics",
+        "plots",
+        "config",
+    }
     | {"training", "cli", "translator", "bleu", "retrieval", "files", "errors"},
 }
 ONLY_IN = {

@@ -99,7 +99,7 @@ def fit(
         RunDirectory(run_dir, settings, progress.say) as directory,
         Checkpoints(directory.checkpoints, say=progress.say, before_save=directory.sync_metrics) as checkpoints,
     ):
-        params = task.init(jax.random.fold_in(jax.random.key(config.seed), 0))
+        params = initial_params(task, config.seed)
         if directory.scores() is None:
             if init_from is not None:
                 params = _mean_params(init_from, settings["init_from"]["steps"], params)
@@ -110,6 +110,11 @@ def fit(
             if stop.made:  # While it was scored.
                 raise Stopped(f"{run_dir}: finished, and stopped as asked")
     return fitted(run_dir, params)
+
+
+def initial_params(task: Task, seed: int) -> Params:
+    """Return the parameters that a run with this seed starts from."""
+    return task.init(jax.random.fold_in(jax.random.key(seed), 0))
 
 
 def fitted(run_dir: Path, like: Params) -> Fitted:
