@@ -15,10 +15,11 @@ from lstm_gru.data import rolls
 from lstm_gru.data.rolls import KEYS, RollBatches, Rolls, ordered_rolls, read_rolls
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
+from lstm_gru.files import write_json
 from lstm_gru.losses import bernoulli
 from lstm_gru.models.sequence import SequenceConfig, sequence
 from lstm_gru.tasks import music as task_module
-from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, read_nats, sums
+from lstm_gru.tasks.music import NATS_FILE, MusicConfig, nats_per_step, next_step, read_nats, sums
 
 with_data = pytest.mark.skipif("LSTM_GRU_DATA" not in os.environ, reason="LSTM_GRU_DATA is not set")
 LENGTHS = (2, 31, 32, 33, 70, 5, 129)
@@ -214,7 +215,7 @@ def test_the_score_is_that_of_each_piece_by_itself_and_the_loss_counts_every_ste
     assert sum(weights) == steps
 
 
-@pytest.mark.parametrize("name", ["jsb_chorales", "nottingham", "lstm_ablations"])
+@pytest.mark.parametrize("name", ["jsb_chorales", "nottingham", "lstm_ablations", "depth"])
 def test_variants_differ_in_model_and_learning_rate_only_and_are_compared_at_equal_parameters(name):
     experiment = load_experiment(name)
     first, *others = [
@@ -228,7 +229,9 @@ def test_variants_differ_in_model_and_learning_rate_only_and_are_compared_at_equ
         counts[variant] = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(model.init, jax.random.key(0))))
     for large in (True, False):
         models = [
-            replace(c.model, cell="rnn", features=1) for v, c in experiment.variants.items() if is_large(v) == large
+            replace(c.model, cell="rnn", features=1, depth=1)
+            for v, c in experiment.variants.items()
+            if is_large(v) == large
         ]
         assert len(set(models)) <= 1
     assert experiment.versus
@@ -247,6 +250,24 @@ def test_every_run_of_the_ablations_is_a_point(tmp_path):
     for found in (records, [*records, {"variant": "peephole_lstm", "seed": 0, "scores": {"nats": 8.4}}]):
         assert list(plots({}, found, tmp_path)) == ["lstm_ablations-nats.png"]
     assert (tmp_path / "lstm_ablations-nats.png").stat().st_size > 10_000
+
+
+def test_depth_is_scored_by_corpus_and_drawn_where_a_seed_has_all_of_it(corpus, tmp_path):
+    experiment = load_experiment("depth")
+    write_json(tmp_path / NATS_FILE, [3.0 * (length - 1) for length in LENGTHS])
+    measured = experiment.score({"jsb_chorales": tmp_path})
+    assert measured.scores == {"nats_jsb_chorales": pytest.approx(3)}
+    assert len(measured.folds) == len(LENGTHS)
+    records = [
+        {"variant": f"gru_{depth}", "seed": seed, "scores": {"nats_jsb_chorales": 8.0 + depth}}
+        for depth in (1, 2, 3, 4)
+        for seed in (0, 1)
+        if (depth, seed) != (3, 1)
+    ]
+    assert list(experiment.plots({}, records, tmp_path)) == ["depth-jsb_chorales.png"]
+    assert experiment.plots({}, records[2:], tmp_path) == {}
+    tasks = experiment.folds(experiment.config("gru_2"), {})
+    assert [task.settings["steps_per_batch"] for task in tasks.values()] == [1024, 4096]
 
 
 @with_data
