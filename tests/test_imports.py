@@ -70,7 +70,7 @@ BELOW = {
         "task",
         "errors",
     },
-    "report": {"records", "experiment", "training", "metrics", "files", "errors"},
+    "report": {"cells", "inside", "layers", "records", "experiment", "training", "metrics", "files", "errors"},
     "commands": {
         "cells",
         "inside",

@@ -13,6 +13,7 @@ from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, experiments_directory, load_experiment
 from lstm_gru.files import read_json, write_text
 from lstm_gru.records import plots_directory, recorded, recorded_rates
+from lstm_gru.report.cells import cell_table
 from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, versus
 
 BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -51,7 +52,8 @@ def translation_speed_record() -> Path:
 def with_tables(text: str) -> str:
     """Return a text whose table blocks are made anew from the recorded results.
 
-    A block begins with ``<!-- table: EXPERIMENT -->`` and ends with ``<!-- end of table -->``.
+    A block begins with ``<!-- table: EXPERIMENT -->``, or with ``cells`` for the table of all cells, and ends with
+    ``<!-- end of table -->``.
 
     Raises:
       InputError: when the text has no block.
@@ -100,6 +102,8 @@ def update_documents() -> dict[Path, bool]:
 
 
 def _table_and_notes(name: str) -> str:
+    if name == "cells":
+        return cell_table().markdown()
     experiment = load_experiment(name)
     table = comparison(experiment, recorded(name)).markdown()
     notes = "\n".join(f"- {note}" for note in experiment.notes)
