@@ -79,7 +79,7 @@ LABELS = {
     "attention": {"attention weight"},
     "confusion": {"share of a row (right) in a column (found)"},
     "gates": {"forward f", "forward g"}
-    | {"a row is a unit, the same in a layer's maps; gates: 0 dark, 1 light; candidates: blue below 0, red above"},
+    | {"a row is a unit, the same in a layer's maps; gates: 0 dark, 1 light; others: blue below 0, red above"},
     "runs": {"largest n", "box: quartiles and median of 2 to 5 runs; points: runs"},
     "sensors": {"observed", "forecast", "absolute error", "sensor", "time on 2012-03-01", "grey: missing"}
     | {"speed (mph)", "error: speed (mph)"},
