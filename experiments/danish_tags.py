@@ -119,7 +119,7 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
         ("position", "place of the word in its sentence", POSITIONS, [k for w in words for k in range(1, len(w) + 1)]),
         (
             "frequency",
-            "times seen in training",
+            "times the word was seen in training",
             FREQUENCIES,
             [k for w in words for k in counts(w)],
         ),
