@@ -178,10 +178,11 @@ EXPERIMENT = Experiment(
         "All variants have the same sentences, batches in the same order, five passes and reader of characters, "
         "and as many parameters within 1 % (the chain and the characters apart). Each learning rate is the best of "
         "three on validation, in whole runs; of the plain RNN in one direction it is the smallest.",
-        "Reading from both ends is worth more than any choice of the cell. Of one end, the last is the better one to begin "
-        "with: a first word that is read forward has nothing before it that would tell. Without characters, unknown words "
-        "are lost; the chain adds nothing that could be told from chance (paired differences in experiments/RESULTS.md). "
-        "Some runs had to share the machine, which their minutes show; undisturbed, one takes two to three.",
+        "Reading from both ends is worth more than any choice of the cell. Of one direction, backward is the better: a "
+        "first word that is read forward has nothing before it that would tell. Without characters, unknown words "
+        "suffer most; the chain adds nothing that could be told from chance (paired differences in "
+        "experiments/RESULTS.md). Some runs had to share the machine, which their minutes show; undisturbed, one takes "
+        "two to three.",
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     better="max",
