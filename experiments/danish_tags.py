@@ -181,8 +181,8 @@ EXPERIMENT = Experiment(
         "Reading from both ends is worth more than any choice of the cell. Of one direction, backward is the better: a "
         "first word that is read forward has nothing before it that would tell. Without characters, unknown words "
         "suffer most; the chain adds nothing that could be told from chance (paired differences in "
-        "experiments/RESULTS.md). Some runs had to share the machine, which their minutes show; undisturbed, one takes "
-        "two to three.",
+        "experiments/RESULTS.md). Some runs had to share the machine, which their minutes show; undisturbed, one with "
+        "characters takes two to three.",
     ),
     smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     better="max",
