@@ -14,11 +14,13 @@ from lstm_gru.cells.protocol import (
     Gates,
     Params,
     StepCell,
+    by_name,
     check_features,
     itself,
     product,
     project,
     read_hidden,
+    with_bias,
     zero_hidden,
 )
 
@@ -73,9 +75,13 @@ def _gru(features: int, preset: Preset, forget_bias: float | None) -> GatedCell:
 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
         del key
-        summed = params["recurrent_bias"][:-features]  # Of r and z where it has them, else of width 0.
-        bias = params["bias"].at[: summed.shape[0]].add(summed)
-        return project(xs, params["kernel"], bias, ("r", "z", "n_x")), {}
+        return project(xs, params["kernel"], ("r", "z", "n_x")), {}
+
+    def recurrent(params: Params) -> tuple[Array, Gates]:
+        own = params["recurrent_bias"]
+        summed = own[:-features]  # Of r and z where it has them, else of width 0.
+        bias = by_name(params["bias"].at[: summed.shape[0]].add(summed), ("r", "z", "n_x"))
+        return params["recurrent_kernel"], {**bias, "n_h": own[-features:]}
 
     def gate(fixed: Fixed, carry: Array, a: Gates) -> tuple[Array, Gates]:
         del fixed
@@ -90,7 +96,7 @@ def _gru(features: int, preset: Preset, forget_bias: float | None) -> GatedCell:
         init=init,
         initial_carry=zero_hidden(features),
         prepare=prepare,
-        recurrent=lambda params: (params["recurrent_kernel"], {"n_h": params["recurrent_bias"][-features:]}),
+        recurrent=recurrent,
         read=read_hidden,
         gate=gate,
         hidden=itself,
@@ -193,7 +199,7 @@ def _two_product_cell(
         del key
         kernel = params["recurrent_kernel"].astype(xs.dtype)
         fixed = {"gates": kernel[:, :-features], "candidate": kernel[:, -features:]}
-        return project(xs, params["kernel"], params["bias"], tuple(roles)), fixed
+        return with_bias(project(xs, params["kernel"], tuple(roles)), params["bias"]), fixed
 
     return StepCell(
         name=name,

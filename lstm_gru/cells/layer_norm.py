@@ -14,6 +14,7 @@ from lstm_gru.cells.protocol import (
     Gates,
     LSTMCarry,
     Params,
+    by_name,
     check_features,
     itself,
     project,
@@ -71,9 +72,9 @@ def _layer_norm_lstm(features: int, preset: Preset, forget_bias: float | None) -
 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
         del key
-        a_x = _normalised(_project_unbiased(xs, params, gates), _by_gate(params["input_gain"], gates))
-        per_step = {f"{name}_x": a_x[name] + b[None, None] for name, b in _by_gate(params["bias"], gates).items()}
-        gain = _by_gate(params["recurrent_gain"], gates)
+        a_x = _normalised(project(xs, params["kernel"], gates), by_name(params["input_gain"], gates))
+        per_step = {f"{name}_x": a_x[name] + b[None, None] for name, b in by_name(params["bias"], gates).items()}
+        gain = by_name(params["recurrent_gain"], gates)
         return per_step, {**gain, "cell_gain": params["cell_gain"], "cell_bias": params["cell_bias"]}
 
     def gate(fixed: Fixed, carry: LSTMCarry, a: Gates) -> tuple[LSTMCarry, Gates]:
@@ -151,9 +152,9 @@ def _layer_norm_gru(features: int, preset: Preset, forget_bias: float | None) ->
 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
         del key
-        a_x = normalised(_project_unbiased(xs, params, gates), _by_gate(params["input_gain"], gates))
-        per_step = {f"{name}_x": a_x[name] + b[None, None] for name, b in _by_gate(params["bias"], gates).items()}
-        return per_step, {**_by_gate(params["recurrent_gain"], gates), "c_n": params["recurrent_bias"]}
+        a_x = normalised(project(xs, params["kernel"], gates), by_name(params["input_gain"], gates))
+        per_step = {f"{name}_x": a_x[name] + b[None, None] for name, b in by_name(params["bias"], gates).items()}
+        return per_step, {**by_name(params["recurrent_gain"], gates), "c_n": params["recurrent_bias"]}
 
     def gate(fixed: Fixed, carry: Array, a: Gates) -> tuple[Array, Gates]:
         a_h = normalised({name: a[f"{name}_h"] for name in gates}, fixed)
@@ -183,11 +184,3 @@ def _normalised(parts: Gates, gain: Gates) -> Gates:
     variance = sum(jnp.square(part).mean(-1, keepdims=True) for part in centred.values()) / len(parts)
     scale = jax.lax.rsqrt(variance + EPSILON)
     return {name: part * scale * jnp.expand_dims(gain[name], range(part.ndim - 1)) for name, part in centred.items()}
-
-
-def _by_gate(joined: Array, names: tuple[str, ...]) -> Gates:
-    return dict(zip(names, jnp.split(joined, len(names)), strict=True))
-
-
-def _project_unbiased(xs: Array, params: Params, names: tuple[str, ...]) -> Gates:
-    return project(xs, params["kernel"], jnp.zeros_like(params["bias"]), names)

@@ -15,6 +15,7 @@ from lstm_gru.cells.protocol import (
     Gates,
     LSTMCarry,
     Params,
+    by_name,
     check_features,
     project,
     summed_bias,
@@ -190,7 +191,7 @@ def _lstm(features: int, form: Form, preset: Preset, forget_bias: float | None) 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
         del key
         fixed = dict(zip(peeping, jnp.split(params["peepholes"], len(peeping)), strict=True)) if peeping else {}
-        return project(xs, params["kernel"], summed_bias(params), gates), fixed
+        return project(xs, params["kernel"], gates), fixed
 
     def read(fixed: Fixed, carry: LSTMCarry | FullGateCarry) -> Array:
         del fixed
@@ -220,7 +221,10 @@ def _lstm(features: int, form: Form, preset: Preset, forget_bias: float | None) 
         init=init,
         initial_carry=initial_carry,
         prepare=prepare,
-        recurrent=lambda params: (_full_kernel(params) if full else params["recurrent_kernel"], {}),
+        recurrent=lambda params: (
+            _full_kernel(params) if full else params["recurrent_kernel"],
+            by_name(summed_bias(params), gates),
+        ),
         read=read,
         gate=gate,
         hidden=lambda carry: carry.hidden,

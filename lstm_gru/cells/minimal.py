@@ -15,6 +15,7 @@ from lstm_gru.cells.protocol import (
     check_features,
     itself,
     project,
+    with_bias,
     zero_hidden,
 )
 
@@ -111,7 +112,7 @@ def _linear_cell(
 
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
         del key
-        return project(xs, params["kernel"], params["bias"], tuple(roles)), {}
+        return with_bias(project(xs, params["kernel"], tuple(roles)), params["bias"]), {}
 
     return LinearCell(
         name=name,

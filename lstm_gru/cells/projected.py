@@ -19,6 +19,7 @@ from lstm_gru.cells.protocol import (
     product,
     project,
     summed_bias,
+    with_bias,
 )
 
 
@@ -83,7 +84,7 @@ def _projected(features: int, width: int, preset: Preset, forget_bias: float | N
     def prepare(params: Params, xs: Array, key: Array | None) -> tuple[Gates, Fixed]:
         del key
         fixed = {name: params[name].astype(xs.dtype) for name in ("recurrent_kernel", "projection")}
-        return project(xs, params["kernel"], summed_bias(params), gates), fixed
+        return with_bias(project(xs, params["kernel"], gates), summed_bias(params)), fixed
 
     def step(fixed: Fixed, carry: LSTMCarry, now: Gates) -> tuple[LSTMCarry, Gates]:
         recurrent = jnp.split(product(carry.hidden, fixed["recurrent_kernel"]), 4, axis=-1)

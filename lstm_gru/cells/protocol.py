@@ -15,10 +15,12 @@ to this; `lstm_gru.recurrent` says how the two types follow from the inputs.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
 Array = jax.Array
 Params = dict[str, Array]
@@ -41,7 +43,7 @@ class GatedCell:
     One time step, for ``a_x`` the step's slice of what `prepare` returned::
 
         a_h             = split(read(fixed, carry) @ recurrent_kernel)      one entry for each name in gates
-        a               = a_h, a_x and recurrent_bias, summed where they share a name
+        a               = a_h, a_x and biases, summed where they share a name
         carry, record   = gate(fixed, carry, a)
 
     Attributes:
@@ -53,7 +55,8 @@ class GatedCell:
       prepare: ``(params, xs [T, B, F], key) -> (per_step, fixed)``. All time steps at once; ``per_step``
         maps names to ``[T, B, H]``; ``fixed`` holds what is constant over time. ``key`` is None when
         nothing random may happen (evaluation).
-      recurrent: ``params -> (recurrent_kernel [R, G·H], {name: recurrent bias [H]})``.
+      recurrent: ``params -> (recurrent_kernel [R, G·H], {name: bias [H]})``, biases of names of either product: a scan
+        adds them for nothing, outside of it they are a pass over memory.
       read: ``(fixed, carry) -> [B, R]``, what the recurrent kernel multiplies.
       gate: ``(fixed, carry, a) -> (carry, record)``, pointwise; ``record`` names the activations.
       hidden: ``carry -> [B, H]``, the step's output.
@@ -157,31 +160,55 @@ def product(x: Array, kernel: Array) -> Array:
     return jnp.dot(x.astype(kernel.dtype), kernel, preferred_element_type=carry_type(kernel.dtype))
 
 
-def project(xs: Array, kernel: Array, bias: Array, names: tuple[str, ...]) -> Gates:
+def project(xs: Array, kernel: Array, names: tuple[str, ...]) -> Gates:
     """Return the input's share of each gate, for all time steps at once.
 
-    Equation: ``a_name = x W_name + b_name``.
+    Equation: ``a_name = x W_name``.
 
-    One product and one array a gate: a single wide array, split inside the scan, makes the pointwise
-    part several times slower on CPU.
+    One product and one array a gate: a single wide array, split inside the scan, makes the pointwise part several times
+    slower on CPU. Their gradients are single products of all gates.
 
     Args:
       xs: ``[T, B, F]``; its type is the compute type.
       kernel: ``[F, G·H]``, gates side by side.
-      bias: ``[G·H]``.
       names: G names in stored order.
 
     Returns:
       ``{name: [T, B, H]}`` in the carry type.
     """
     time, batch, width = xs.shape
-    rows = xs.reshape(time * batch, width)
-    wide = carry_type(xs.dtype)
-    shares = zip(names, *(jnp.split(part, len(names), axis=-1) for part in (kernel, bias)), strict=True)
-    return {
-        name: (product(rows, w.astype(xs.dtype)) + b.astype(wide)[None, :]).reshape(time, batch, w.shape[1])
-        for name, w, b in shares
-    }
+    shares = _products(len(names), time > 1, xs.reshape(time * batch, width), kernel.astype(xs.dtype))
+    return {name: share.reshape(time, batch, share.shape[1]) for name, share in zip(names, shares, strict=True)}
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _products(count: int, split_first: bool, rows: Array, kernel: Array) -> tuple[Array, ...]:
+    if split_first:
+        return tuple(product(rows, part) for part in jnp.split(kernel, count, axis=1))
+    return tuple(jnp.split(product(rows, kernel), count, axis=1))
+
+
+@partial(_products.defjvp, symbolic_zeros=True)
+def _products_jvp(count, split_first, primals, tangents):
+    """The tangents of all gates side by side, so that reverse mode, their transpose, has single products."""
+    (rows, kernel), (d_rows, d_kernel) = primals, tangents
+    wide = jnp.zeros((len(rows), kernel.shape[1]), carry_type(rows.dtype))
+    if not isinstance(d_rows, SymbolicZero):
+        wide += product(d_rows, kernel)
+    if not isinstance(d_kernel, SymbolicZero):
+        wide += product(rows, d_kernel)
+    return _products(count, split_first, *primals), tuple(jnp.split(wide, count, axis=1))
+
+
+def by_name(joined: Array, names: tuple[str, ...]) -> Gates:
+    """Return the parts of an array of all gates, side by side in its last axis, by name."""
+    return dict(zip(names, jnp.split(joined, len(names), axis=-1), strict=True))
+
+
+def with_bias(shares: Gates, bias: Array) -> Gates:
+    """Return what `project` returned with the bias of all gates, ``[G·H]``, added."""
+    parts = by_name(bias, tuple(shares))
+    return {name: share + parts[name].astype(share.dtype)[None, None, :] for name, share in shares.items()}
 
 
 def summed_bias(params: Params) -> Array:

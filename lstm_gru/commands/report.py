@@ -7,7 +7,7 @@ from lstm_gru.report.documents import update_documents
 
 
 def report(argv: list[str]) -> int:
-    """Make the README's tables and experiments/RESULTS.md anew from the recorded results."""
+    """Make the README's tables and the documents in experiments/ anew from the recorded results."""
     tyro.cli(NoArguments, args=argv, prog="lstm-gru report", description=report.__doc__)
     for path, changed in update_documents().items():
         print(f"{path}: {'written' if changed else 'up to date'}")

@@ -1,6 +1,7 @@
-"""The tables of ``scripts/benchmark``: this library's layers beside those of others."""
+"""The document of ``scripts/benchmark`` and ``scripts/loop_overhead``: this library's layers beside those of others."""
 
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,17 @@ import numpy as np
 from lstm_gru.experiment import experiments_directory
 from lstm_gru.report.tables import MISSING, Table
 
-OURS, SHARDED = "lstm_gru", "lstm_gru, batch over devices"
+OURS, LEAN, SHARDED = "lstm_gru", "lstm_gru, lean", "lstm_gru, batch over devices"
+OWN = (OURS, LEAN, SHARDED)
 FASTEST = "fastest JAX layer"
 HEADINGS = {
     "training": "Training: forward and backward, gradients of parameters and inputs (ms)",
     "inference": "Inference: all outputs (ms)",
     "step": "Streaming: one step of one row (ms)",
 }
-FACTS = {
-    "temporary_bytes": ("Memory for temporaries in training, as compiled (MiB)", 2**20, "{:,.1f}"),
-    "compile_seconds": ("Compilation of the training step (s)", 1, "{:.2f}"),
-}
 
 Row = Mapping[str, Any]
+Measured = Mapping[tuple[str, str, str, str], Row]
 
 
 def benchmark_record() -> Path:
@@ -29,30 +28,37 @@ def benchmark_record() -> Path:
     return experiments_directory() / "benchmark.json"
 
 
+def overhead_record() -> Path:
+    """Return the file of what ``scripts/loop_overhead`` recorded."""
+    return experiments_directory() / "loop_overhead.json"
+
+
 def tables(found: Mapping[str, Any]) -> list[str]:
-    """Return the tables of a record in Markdown, each after its heading: ratios, times, memory, compilation."""
+    """Return the tables of a record in Markdown, each after its heading."""
     measured = {
         (row["mode"], row["model"], row["shape"], row["library"]): row for row in found["measured"] if row["seconds"]
     }
     names = [name for name in found["versions"] if any(key[-1] == name for key in measured)]
-    peers = [name for name in names if "jax" in found["versions"][name] and name not in (OURS, SHARDED)]
+    peers = [name for name in names if "jax" in found["versions"][name] and name not in OWN]
     parts = []
     if OURS in names and len(names) > 1:
         parts += [
-            "Time of `lstm_gru` over that of another library, geometric mean over the shapes (below 1: this library "
-            "is faster)",
-            _ratios(measured, names, peers).markdown(),
+            "Time over that of another library, geometric mean over the shapes, and in brackets the largest (below 1: "
+            "this library is faster)",
+            ratios(measured, names, peers).markdown(),
         ]
     for mode, heading in HEADINGS.items():
         parts += _section(measured, names, mode, heading, _milliseconds)
-    for fact, (heading, unit, form) in FACTS.items():
-        parts += _section(
-            measured,
-            names,
-            "training",
-            heading,
-            lambda row, fact=fact, unit=unit, form=form: form.format(row[fact] / unit) if fact in row else MISSING,
-        )
+    parts += _section(measured, names, "training", "Memory for temporaries in training, as compiled (MiB)", _mebibytes)
+    parts += _section(measured, names, "training", "Compilation of the training step (s)", _compilation)
+    if table := cells_beside_each_other(measured):
+        parts += ["The cells beside each other, at equal width and with the LSTM's parameters", table.markdown()]
+    if table := _profiles(measured):
+        parts += [
+            "Where the time of training goes: milliseconds that all threads spend on each kind of kernel (under "
+            "XLA's profiler, so a little slower)",
+            table.markdown(),
+        ]
     return parts
 
 
@@ -62,25 +68,97 @@ def ratio(ours: Row, other: Row) -> float:
     return float(np.median(np.divide(ours["seconds"][:rounds], other["seconds"][:rounds])))
 
 
-def _ratios(measured: Mapping[tuple, Row], names: Sequence[str], peers: Sequence[str]) -> Table:
-    others = [name for name in names if name != OURS]
+def memory_ratio(ours: Row, other: Row) -> float | None:
+    """Return the temporaries of one over the other; None where one is not known."""
+    name = "temporary_bytes"
+    return ours[name] / other[name] if ours.get(name) and other.get(name) else None
+
+
+# What is compared: its name, how it was measured, and how.
+Compare = Callable[[Row, Row], float | None]
+WHAT: tuple[tuple[str, str, Compare], ...] = (
+    *((mode, mode, ratio) for mode in HEADINGS),
+    ("temporaries in training", "training", memory_ratio),
+)
+
+
+def ratios(measured: Measured, names: Sequence[str], peers: Sequence[str]) -> Table:
+    """Return this library's times over those of others, and its temporaries over theirs."""
+    columns = {OURS: [OURS], **{name: [name] for name in names if name not in OWN}, FASTEST: peers}
     rows = []
-    for mode, model in dict.fromkeys(key[:2] for key in measured):
-        shapes = [key[2] for key in measured if key[:2] == (mode, model) and key[3] == OURS]
-        cells = []
-        for other in [*others, *([FASTEST] if peers else [])]:
-            found = []
-            for shape in shapes:
-                at = {name: measured.get((mode, model, shape, name)) for name in (names if other != FASTEST else peers)}
-                against = [row for name, row in at.items() if row and other in (name, FASTEST)]
-                found += [max(ratio(measured[mode, model, shape, OURS], row) for row in against)] if against else []
-            cells.append(f"{np.exp(np.mean(np.log(found))):.2f}" if found else MISSING)
-        rows.append((mode, model, *cells))
-    return Table(("", "", *others, *([FASTEST] if peers else [])), tuple(rows), words=2)
+    for own in OWN:
+        for what, mode, compare in WHAT:
+            for model in dict.fromkeys(key[1] for key in measured if key[0] == mode):
+                found = [_over(measured, (mode, model, own), others, compare) for others in columns.values()]
+                if any(found):
+                    rows.append((own, f"{what}, {model}", *map(_mean_and_largest, found)))
+    return Table(("", "", *columns), tuple(rows), words=2)
 
 
-def _section(measured, names, mode, heading, cell) -> list[str]:
-    cases = dict.fromkeys(key[1:3] for key in measured if key[0] == mode)
+def _over(measured: Measured, chosen: tuple[str, str, str], others: Sequence[str], compare: Compare) -> list[float]:
+    """Of each shape, ours over that of the others which is the hardest to match."""
+    found = []
+    for (mode, model, shape, name), row in measured.items():
+        if (mode, model, name) == chosen:
+            rows = [measured.get((mode, model, shape, other)) for other in others if other != name]
+            values = [value for row_of_other in rows if row_of_other and (value := compare(row, row_of_other))]
+            found += [max(values)] if values else []
+    return found
+
+
+def _mean_and_largest(found: Sequence[float]) -> str:
+    return f"{np.exp(np.mean(np.log(found))):.2f} ({max(found):.2f})" if found else MISSING
+
+
+def cells_beside_each_other(measured: Measured) -> Table | None:
+    """Return this library's RNN and GRU over its LSTM: of the LSTM's width, and of its parameters."""
+    own = {key[:3]: row for key, row in measured.items() if key[3] == OURS}
+    lstms = {_but_width(shape): shape for mode, model, shape in own if (mode, model) == ("training", "lstm")}
+    rows = []
+    for mode, model, shape in own:
+        if mode == "training" and model in ("rnn", "gru") and _but_width(shape) in lstms:
+            lstm = lstms[_but_width(shape)]
+            training, inference = (
+                (own[use, model, shape], own[use, "lstm", lstm]) for use in ("training", "inference")
+            )
+            compared = (ratio(*training), ratio(*inference), memory_ratio(*training))
+            parameters = training[0]["parameters"] / training[1]["parameters"]
+            rows.append((model, shape, lstm, *(f"{value:.2f}" for value in (parameters, *compared))))
+    headings = ("", "B×T×F×H", "LSTM's", "parameters", "training time", "inference time", "temporaries")
+    return Table(headings, tuple(rows), words=3) if rows else None
+
+
+def _but_width(shape: str) -> str:
+    return shape.rpartition("×")[0]
+
+
+def _profiles(measured: Measured) -> Table | None:
+    rows, kinds = [], ()
+    for (mode, model, shape, _), row in measured.items():
+        if mode == "profile":
+            kinds = tuple(name for name in row if name.startswith("seconds_"))
+            rows.append((model, shape, *(f"{1e3 * row[kind]:.2f}" for kind in kinds)))
+    headings = (kind.removeprefix("seconds_").replace("_", " ") for kind in kinds)
+    return Table(("", "B×T×F×H", *headings), tuple(rows), words=2) if rows else None
+
+
+def overhead(record: Mapping[str, Any]) -> str:
+    """Return what the training loop adds to its own update, in a sentence."""
+    loop, bare = record["seconds_loop"], record["seconds_bare"]
+    shares = [100 * (a / b - 1) for a, b in zip(loop, bare, strict=True)]
+    return (
+        f"The training loop, batches and metrics included, takes {statistics.median(shares):.1f} % longer than its "
+        f"jitted update alone ({min(shares):.1f} to {max(shares):.1f} % in {len(shares)} rounds of "
+        f"{record['steps']:,} steps; {1e3 * statistics.median(bare):.2f} ms a step, the small GRU of "
+        "`website_visitors`; `scripts/loop_overhead --record`)."
+    )
+
+
+def _section(
+    measured: Measured, names: Sequence[str], mode: str, heading: str, cell: Callable[[Row], str]
+) -> list[str]:
+    """A table of all libraries; cases that were measured of this library only are not in it."""
+    cases = dict.fromkeys(key[1:3] for key in measured if key[0] == mode and (key[3] != OURS or len(names) == 1))
     if not cases:
         return []
     rows = []
@@ -95,3 +173,11 @@ def _milliseconds(row: Row) -> str:
     low, middle, high = (1e3 * value for value in (min(row["seconds"]), np.median(row["seconds"]), max(row["seconds"])))
     digits = 3 if middle < 1 else 2 if middle < 10 else 1
     return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def _mebibytes(row: Row) -> str:
+    return f"{row['temporary_bytes'] / 2**20:,.1f}" if "temporary_bytes" in row else MISSING
+
+
+def _compilation(row: Row) -> str:
+    return f"{row['compile_seconds']:.2f}" if "compile_seconds" in row else MISSING

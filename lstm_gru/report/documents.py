@@ -1,4 +1,4 @@
-"""The generated documents: the tables inside the README, experiments/RESULTS.md and experiments/FAULTS.md.
+"""The generated documents: the README's tables, and RESULTS.md, FAULTS.md and BENCHMARK.md in experiments/.
 
 All are made from recorded results only, so that the same records give the same text.
 """
@@ -13,6 +13,7 @@ from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, experiments_directory, load_experiment
 from lstm_gru.files import read_json, write_text
 from lstm_gru.records import plots_directory, recorded, recorded_rates
+from lstm_gru.report.benchmark import benchmark_record, overhead, overhead_record, tables
 from lstm_gru.report.cells import cell_table
 from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, versus
 
@@ -32,6 +33,11 @@ def results_path() -> Path:
 def faults_path() -> Path:
     """Return the checkout's ``experiments/FAULTS.md``."""
     return experiments_directory() / "FAULTS.md"
+
+
+def benchmark_path() -> Path:
+    """Return the checkout's ``experiments/BENCHMARK.md``."""
+    return experiments_directory() / "BENCHMARK.md"
 
 
 def faults_record() -> Path:
@@ -89,10 +95,29 @@ def faults() -> str:
     return "\n\n".join([*parts, _made_with([record, cost])]) + "\n"
 
 
+def benchmark() -> str:
+    """Return the text of ``experiments/BENCHMARK.md``."""
+    record, loop = read_json(benchmark_record()), read_json(overhead_record())
+    versions = {name: version for found in record["versions"].values() for name, version in found.items()}
+    parts = [
+        "# How fast the layers are",
+        "Made by `lstm-gru report` from `benchmark.json`, which `scripts/benchmark --record` wrote; not edited by "
+        "hand. Each library in a process of its own, interleaved rounds on an idle machine, float32, the same settings "
+        "of the allocator; medians of the rounds' medians, and their range. "
+        + ", ".join(f"{name} {version}" for name, version in versions.items())
+        + f"; {record['made_with']['processor']}.",
+        *tables(record),
+        "## The training loop",
+        overhead(loop),
+    ]
+    return "\n\n".join([*parts, _made_with([record, loop])]) + "\n"
+
+
 def update_documents() -> dict[Path, bool]:
     """Write the generated documents anew; return for each whether anything changed."""
     old = readme_path().read_text(encoding="utf-8")
     texts = {readme_path(): with_tables(old), results_path(): results(), faults_path(): faults()}
+    texts[benchmark_path()] = benchmark()
     changed = {}
     for path, text in texts.items():
         changed[path] = not path.exists() or path.read_text(encoding="utf-8") != text

@@ -18,7 +18,6 @@ from lstm_gru.training.manifest import manifest
 SCRIPTS = Path(__file__).resolve().parent.parent
 # What lstm_gru does for its own commands (see lstm_gru/training/allocator.py), for all alike.
 ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
-FACTS = ("compile_seconds", "temporary_bytes", "parameters")
 
 
 class Worker:
@@ -57,8 +56,23 @@ def installed(names: Sequence[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def measure(path: Path, names: Sequence[str], rounds: int, seconds: float, wanted: Sequence[tuple[Case, str]]) -> None:
+def measure(
+    path: Path,
+    names: Sequence[str],
+    rounds: int,
+    seconds: float,
+    wanted: Sequence[tuple[Case, str]],
+    own: Sequence[tuple[Case, str]],
+) -> None:
     """Measure what is wanted and not in the file yet; every line that is written is one library's turn.
+
+    Args:
+      path: the file.
+      names: libraries.
+      rounds: how many.
+      seconds: of a library's turn, at least.
+      wanted: what is measured of all libraries that can do it.
+      own: what is measured of this library only, in the same rounds.
 
     Raises:
       InputError: when the file was begun with other versions or on another machine.
@@ -73,9 +87,10 @@ def measure(path: Path, names: Sequence[str], rounds: int, seconds: float, wante
             if not path.stat().st_size:
                 print(json.dumps(about), file=file, flush=True)
             for number in range(rounds):
-                for place, (case, mode) in enumerate(wanted):
-                    able = [name for name in versions if _can(name, case, mode)]
-                    turn = (number + place) % len(able)
+                for place, (case, mode) in enumerate([*wanted, *own]):
+                    alone = place >= len(wanted)
+                    able = [name for name in versions if _can(name, case, mode, alone)]
+                    turn = (number + place) % max(len(able), 1)
                     for name in able[turn:] + able[:turn]:
                         key = (number, name, case, mode)
                         if key in done:
@@ -89,9 +104,10 @@ def measure(path: Path, names: Sequence[str], rounds: int, seconds: float, wante
             worker.close()
 
 
-def _can(name: str, case: Case, mode: str) -> bool:
-    devices = int(LIBRARIES[name].environment.get("JAX_NUM_CPU_DEVICES", 1))
-    return mode in LIBRARIES[name].modes and case.batch % devices == 0
+def _can(name: str, case: Case, mode: str, alone: bool) -> bool:
+    library = LIBRARIES[name]
+    devices = int(library.environment.get("JAX_NUM_CPU_DEVICES", 1))
+    return mode in library.modes and case.batch % devices == 0 and (library.own or not alone)
 
 
 def _begun(path: Path, about: Mapping[str, Any]) -> set[tuple[int, str, Case, str]]:
@@ -116,5 +132,5 @@ def summary(path: Path) -> dict[str, Any]:
         start = {"library": name, "model": case[0], "shape": Case(*case).shape, "mode": mode, "seconds": []}
         row = rows.setdefault((name, *case, mode), start)
         row["seconds"].append(statistics.median(answer["seconds"]))
-        row |= {fact: answer["facts"][fact] for fact in FACTS if fact in answer["facts"]}
+        row |= answer["facts"]
     return {**about, "measured": list(rows.values())}

@@ -1,4 +1,4 @@
-"""The same layer in each library, ready to be timed: forward, forward and backward, one step.
+"""The same layer in each library, ready to be timed: forward, forward and backward, one step; and ready to be profiled.
 
 All compute in float32, from inputs of the batch first, with each library's defaults for a layer that returns all
 outputs. A library is imported when it is asked for; nothing here is needed to use or to test the package.
@@ -7,13 +7,16 @@ outputs. A library is imported when it is asked for; nothing here is needed to u
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import STEPS, Case
+from benchmarks.cases import MODES, STEPS, Case
+from benchmarks.profile import profile
+from lstm_gru.report.benchmark import LEAN, OURS, SHARDED
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,14 @@ class Timed:
     """Something to be timed.
 
     Attributes:
-      call: does it once, to its end, and returns the seconds it took.
+      call: does it to its end, and returns the seconds it took.
       facts: what is known of it beside its time: ``compile_seconds``, ``temporary_bytes``, ``parameters``.
+      times: how often a call does it.
     """
 
     call: Callable[[], float]
     facts: dict[str, float] = field(default_factory=dict)
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -53,15 +58,15 @@ def inputs(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return xs, rng.standard_normal((case.batch, case.time, case.width), np.float32)
 
 
-def _ours(case: Case) -> JaxLayer:
+def _ours(case: Case, *, lean: bool = False) -> JaxLayer:
     import jax
 
     from lstm_gru import cells, layers
 
     if case.model == "bilstm":
-        layer = layers.bidirectional(cells.lstm(case.features))
+        layer = layers.bidirectional(cells.lstm(case.features), lean=lean)
     else:
-        layer = layers.recurrent(cells.CELLS[case.model](case.features))
+        layer = layers.recurrent(cells.CELLS[case.model](case.features), lean=lean)
     params = layer.init(jax.random.key(0), case.in_features)
     return JaxLayer(
         params,
@@ -160,23 +165,23 @@ def _keras(case: Case) -> JaxLayer:
     return JaxLayer(params, apply, carry, step)
 
 
-def _timed_jax(layer: JaxLayer, case: Case, mode: str, place: Callable[[Any, Any], Any]) -> Timed:
-    """Compile a layer; ``place`` puts parameters and batches where they belong."""
+def _timed_jax(layer: JaxLayer, case: Case, mode: str, *, sharded: bool = False) -> Timed:
+    """Compile a layer; ``sharded`` gives every device its share of the batch, and gradients are summed over them."""
     import jax
     import jax.numpy as jnp
 
     if mode == "step":
         return _timed_jax_step(layer, case)
-    xs, cotangents = inputs(case)
-    params, (xs, cotangents) = place(layer.params, (xs, cotangents))
 
     def loss(params, xs, cotangents):
         return jnp.vdot(layer.apply(params, xs), cotangents)
 
-    function, arguments = {
-        "training": (jax.grad(loss, argnums=(0, 1)), (params, xs, cotangents)),
-        "inference": (layer.apply, (params, xs)),
-    }[mode]
+    function = lambda params, xs, _: layer.apply(params, xs)  # noqa: E731
+    if mode in ("training", "profile"):
+        function = jax.grad(loss, argnums=(0, 1))
+    arguments = jax.device_put((layer.params, *inputs(case)))
+    if sharded:
+        function, arguments = _over_all_devices(function, arguments, mode)
     began = time.perf_counter()
     compiled = jax.jit(function).lower(*arguments).compile()
     facts = {
@@ -192,6 +197,9 @@ def _timed_jax(layer: JaxLayer, case: Case, mode: str, place: Callable[[Any, Any
         jax.block_until_ready(compiled(*arguments))
         return time.perf_counter() - began
 
+    if mode == "profile":
+        call()
+        return Timed(call, profile(call, case.time))
     return Timed(call, facts)
 
 
@@ -208,24 +216,21 @@ def _timed_jax_step(layer: JaxLayer, case: Case) -> Timed:
         for _ in range(STEPS):
             now, output = step(params, now, x)
         jax.block_until_ready((now, output))
-        return (time.perf_counter() - began) / STEPS
+        return time.perf_counter() - began
 
-    return Timed(call)
+    return Timed(call, times=STEPS)
 
 
-def _on_one_device(params: Any, batch: Any) -> Any:
+def _over_all_devices(function: Callable[..., Any], arguments: tuple[Any, ...], mode: str) -> Any:
     import jax
+    from jax.sharding import NamedSharding, PartitionSpec
 
-    return jax.device_put((params, batch))
-
-
-def _over_all_devices(params: Any, batch: Any) -> Any:
-    import jax
-    from jax.sharding import AxisType, NamedSharding, PartitionSpec
-
-    mesh = jax.make_mesh((jax.device_count(),), ("batch",), axis_types=(AxisType.Auto,))
-    everywhere, in_parts = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
-    return jax.device_put(params, everywhere), jax.device_put(batch, in_parts)
+    mesh = jax.make_mesh((jax.device_count(),), ("batch",))
+    everywhere, in_parts = PartitionSpec(), PartitionSpec("batch")
+    places = (everywhere, in_parts, in_parts)
+    results = (everywhere, in_parts) if mode == "training" else in_parts
+    placed = (jax.device_put(x, NamedSharding(mesh, place)) for x, place in zip(arguments, places, strict=True))
+    return jax.shard_map(function, mesh=mesh, in_specs=places, out_specs=results), tuple(placed)
 
 
 def _timed_torch(case: Case, mode: str) -> Timed:
@@ -271,9 +276,9 @@ def _timed_torch_step(cell: Any, x: Any) -> Timed:
         with torch.inference_mode():
             for _ in range(STEPS):
                 carry = cell(x, carry)
-        return (time.perf_counter() - began) / STEPS
+        return time.perf_counter() - began
 
-    return Timed(call)
+    return Timed(call, times=STEPS)
 
 
 @dataclass(frozen=True)
@@ -285,12 +290,14 @@ class Library:
       timed: ``(case, mode) -> Timed``.
       environment: variables of its process.
       modes: what can be measured.
+      own: also measure what is measured of this library only.
     """
 
     packages: tuple[str, ...]
     timed: Callable[[Case, str], Timed]
     environment: dict[str, str] = field(default_factory=dict)
     modes: tuple[str, ...] = ("training", "inference", "step")
+    own: bool = False
 
     @property
     def versions(self) -> dict[str, str]:
@@ -299,15 +306,15 @@ class Library:
 
 
 def _jax(make: Callable[[Case], JaxLayer], *packages: str) -> Library:
-    return Library((*packages, "jax"), lambda case, mode: _timed_jax(make(case), case, mode, _on_one_device))
+    return Library((*packages, "jax"), lambda case, mode: _timed_jax(make(case), case, mode))
 
 
-OURS, SHARDED = "lstm_gru", "lstm_gru, batch over devices"
 LIBRARIES = {
-    OURS: _jax(_ours, "lstm-gru"),
+    OURS: replace(_jax(_ours, "lstm-gru"), modes=MODES, own=True),
+    LEAN: replace(_jax(partial(_ours, lean=True), "lstm-gru"), modes=("training",)),
     SHARDED: Library(
         ("lstm-gru", "jax"),
-        lambda case, mode: _timed_jax(_ours(case), case, mode, _over_all_devices),
+        lambda case, mode: _timed_jax(_ours(case), case, mode, sharded=True),
         environment={"JAX_NUM_CPU_DEVICES": str(len(os.sched_getaffinity(0)))},
         modes=("training", "inference"),
     ),

@@ -30,7 +30,7 @@ def _calls(timed: Timed, seconds: float) -> Iterator[float]:
     spent, count = 0.0, 0
     while spent < seconds or count < AT_LEAST:
         took = timed.call()
-        yield took
+        yield took / timed.times
         spent, count = spent + took, count + 1
 
 
