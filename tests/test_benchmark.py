@@ -3,16 +3,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
-from lstm_gru.report.benchmark import tables
+from lstm_gru import cells as all_cells
+from lstm_gru.layers import bidirectional, recurrent
+from lstm_gru.report.benchmark import LEAN, OURS, SHARDED, overhead, tables
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from benchmarks.cases import MODELS, SHAPES, Case, measurements  # noqa: E402
+from benchmarks.cases import MODELS, SHAPES, Case, as_large, measurements, own_measurements  # noqa: E402
 from benchmarks.layers import summary  # noqa: E402
-from benchmarks.libraries import LIBRARIES, OURS, SHARDED, Library  # noqa: E402
+from benchmarks.libraries import LIBRARIES, Library  # noqa: E402
 
 VERSIONS = {OURS: {"jax": "1"}, SHARDED: {"jax": "1"}, "A": {"jax": "1"}, "B": {"jax": "1"}, "T": {"torch": "2"}}
 
@@ -46,19 +49,66 @@ def test_ratios_are_of_the_same_round_and_their_mean_is_geometric():
         row("B", "t", [0.25]),
         row("T", "s", [1.0, 2.0, 3.0]),
     ]
-    heading, *rest = cells(tables({"versions": VERSIONS, "measured": measured})[1])
-    assert heading[-5:] == [SHARDED, "A", "B", "T", "fastest JAX layer"]
+    heading, _, ours, sharded = cells(tables({"versions": VERSIONS, "measured": measured})[1])
+    assert heading[-5:] == [OURS, "A", "B", "T", "fastest JAX layer"]
     # Fastest by shape: A with 0.5 on s, B with 4 on t.
-    assert rest[-1] == ["training", "lstm", "1000.00", "1.00", "1.00", "1.00", "1.41"]
+    assert ours == [OURS, "training, lstm", "–", "1.00 (2.00)", "1.00 (4.00)", "1.00 (1.00)", "1.41 (4.00)"]
+    assert sharded[:3] == [SHARDED, "training, lstm", "0.00 (0.00)"]
+
+
+def test_memory_is_compared_with_the_least_and_cells_with_the_lstm():
+    measured = [
+        row(OURS, "1×2×3×4", [2.0], temporary_bytes=4, parameters=100),
+        row(LEAN, "1×2×3×4", [3.0], temporary_bytes=2),
+        row("A", "1×2×3×4", [1.0], temporary_bytes=8),
+        row("B", "1×2×3×4", [1.0], temporary_bytes=5),
+        row(OURS, "1×2×3×4", [1.0], mode="inference"),
+        {**row(OURS, "1×2×3×5", [1.0], temporary_bytes=2, parameters=98), "model": "gru"},
+        {**row(OURS, "1×2×3×5", [0.8], mode="inference"), "model": "gru"},
+        row(OURS, "1×2×3×4", [1.0], mode="profile", seconds_the_rest=0.0025),
+    ]
+    versions = {**VERSIONS, LEAN: {"jax": "1"}}
+    text = "\n".join(tables({"versions": versions, "measured": measured}))
+    assert f"| {OURS} | temporaries in training, lstm | – | 0.50 (0.50) | 0.80 (0.80) | 0.80 (0.80) |" in text
+    assert f"| {LEAN} | temporaries in training, lstm | 0.50 (0.50) | 0.25 (0.25) | 0.40 (0.40) |" in text
+    assert f"| {LEAN} | training, lstm | 1.50 (1.50) |" in text
+    assert "| gru | 1×2×3×5 | 1×2×3×4 | 0.98 | 0.50 | 0.80 | 0.50 |" in text
+    assert "| lstm | 1×2×3×4 | 2.50 |" in text
+    assert "| gru | 1×2×3×5 | 1.0" not in text  # Measured of this library only: in no table of all.
+
+
+def test_overhead_is_the_median_of_rounds():
+    record = {"seconds_loop": [1.1, 2.4, 3.3], "seconds_bare": [1.0, 2.0, 3.0], "steps": 1000}
+    assert "takes 10.0 % longer" in overhead(record)
+    assert "10.0 to 20.0 % in 3 rounds of 1,000 steps; 2000.00 ms" in overhead(record)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_parameters_are_counted_and_a_model_as_large_as_the_lstm_is_found(model):
+    case = Case(model, 2, 3, 5, 7)
+    layer = bidirectional(all_cells.lstm(7)) if model == "bilstm" else recurrent(all_cells.CELLS[model](7))
+    params = layer.init(jax.random.key(0), 5)
+    assert case.parameters == sum(leaf.size for leaf in jax.tree.leaves(params))
+    for shape in SHAPES:
+        assert as_large(model, shape).parameters == pytest.approx(Case("lstm", *shape).parameters, rel=0.02)
+
+
+def test_what_is_measured_of_this_library_only_is_gru_and_rnn_as_large_as_the_lstm_and_profiles():
+    found = own_measurements()
+    assert {(case.model, mode) for case, mode in found if mode != "profile"} == {
+        (model, mode) for model in ("rnn", "gru") for mode in ("training", "inference")
+    }
+    assert [case for case, mode in found if mode == "profile"] == [Case(m, *s) for m in MODELS for s in SHAPES]
 
 
 def test_times_have_their_spread_and_what_is_missing_is_a_dash():
     measured = [
         row(OURS, "s", [0.010, 0.011, 0.013], temporary_bytes=3 * 2**20, compile_seconds=0.5),
         row("A", "t", [0.0001], mode="inference"),
+        row("A", "s", [0.1]),
     ]
     text = "\n".join(tables({"versions": VERSIONS, "measured": measured}))
-    assert "| lstm | s | 11.0 (10.0–13.0) | – |" in text
+    assert "| lstm | s | 11.0 (10.0–13.0) | 100.0 (100.0–100.0) |" in text
     assert "| lstm | t | – | 0.100 (0.100–0.100) |" in text
     assert "| lstm | s | 3.0 | – |" in text
     assert "| lstm | s | 0.50 | – |" in text
@@ -81,10 +131,11 @@ def test_layers_are_measured_side_by_side_and_a_stopped_benchmark_continues(tmp_
     assert "Training: forward and backward" in done.stdout
     about, *lines = map(json.loads, out.read_text().splitlines())
     assert list(about["versions"]) == names
-    assert sorted(line[1] for line in lines) == sorted(names * 3)  # Training, inference, a step.
+    assert sorted(line[1] for line in lines) == sorted([*names * 3, OURS])  # Training, inference, a step; a profile.
     for found in summary(out)["measured"]:
         assert found["seconds"][0] > 0
-        assert found["mode"] == "step" or found["parameters"] == 4 * 5 * (4 + 5) + 4 * 5
+        assert found["mode"] in ("step", "profile") or found["parameters"] == 4 * 5 * (4 + 5) + 4 * 5
+        assert (found["mode"] != "profile") or found["seconds_products_in_the_scan"] > 0
 
     whole = out.read_bytes()
     out.write_bytes(whole[: whole.rstrip().rfind(b"\n") + 20])  # The last line is cut off.

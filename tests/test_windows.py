@@ -21,14 +21,14 @@ def series_of(values):
 
 
 def test_a_window_is_the_values_up_to_the_origin_and_its_targets_those_after_it():
-    windows = Windows(series_of([0, 1, 2, 3, np.nan, 5, 6, 7]), CONFIG, train_end=4)
+    windows = Windows(series_of([0, 1, 2, 3, np.nan, 5, 6, 7]), CONFIG, train_end=8, scale_end=4)
     mean, deviation = 1.5, np.sqrt(1.25)
     inputs = windows.inputs(np.array([4, 2]))
     scaled = (np.array([[[2, 3, 0]], [[0, 1, 2]]]) - mean) / deviation
     scaled[0, 0, 2] = 0  # Missing.
     np.testing.assert_allclose(inputs["values"], scaled, rtol=1e-6)
     assert inputs["missing"].tolist() == [[[0, 0, 1]], [[0, 0, 0]]]
-    target, weight = windows.targets_of(np.array([4, 2]), end=8)
+    target, weight = windows.targets_of(np.array([4, 2]))
     np.testing.assert_allclose(
         target, [[[(5 - mean) / deviation, (6 - mean) / deviation]], [[(3 - mean) / deviation, 0]]]
     )
@@ -38,7 +38,7 @@ def test_a_window_is_the_values_up_to_the_origin_and_its_targets_those_after_it(
 
 def test_targets_from_the_end_of_a_part_on_weigh_nothing_and_after_the_series_are_not_there():
     windows = Windows(series_of(np.arange(8)), CONFIG, train_end=6)
-    target, weight = windows.targets_of(np.array([4, 5]), end=6)
+    target, weight = windows.targets_of(np.array([4, 5]))
     assert weight.tolist() == [[[1, 0]], [[0, 0]]]
     assert (target[weight == 0] == 0).all()
     np.testing.assert_array_equal(windows.observed(np.array([6, 7])), [[[7, np.nan]], [[np.nan, np.nan]]])
@@ -70,13 +70,13 @@ def test_the_calendar_is_known_after_the_end_of_the_series():
 def test_scaling_is_undone_and_fitted_before_its_end_only(scaling, logarithm):
     values = np.random.default_rng(0).uniform(1, 50, (20, 2))
     config = WindowConfig(lookback=3, horizon=2, scaling=scaling, logarithm=logarithm)
-    windows = Windows(series_of(values), config, train_end=12)
+    windows = Windows(series_of(values), config, train_end=20, scale_end=12)
     changed = values.copy()
     changed[12:] *= 1000
     later = Windows(series_of(changed), config, train_end=12)
     for part in range(2):
         np.testing.assert_array_equal(windows.scale[part], later.scale[part])
-    target, _ = windows.targets_of(np.array([5, 9]), end=20)
+    target, _ = windows.targets_of(np.array([5, 9]))
     np.testing.assert_allclose(
         windows.to_units(target[..., None])[..., 0], windows.observed(np.array([5, 9])), rtol=1e-5
     )

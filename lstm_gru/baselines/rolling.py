@@ -108,7 +108,7 @@ def _block(
     own_own, own_known, known_known, own_y, known_y = np.tile(shared, (len(steps), 1, 1)), 0.0, 0.0, 0.0, 0.0
     for piece in pieces:
         own, known = _read(windows, piece)
-        target, observed = windows.targets_of(piece, windows.train_end)
+        target, observed = windows.targets_of(piece)
         y, w = (array.reshape(len(own), -1)[:, steps].astype(np.float64) for array in (target, observed))
         known = known[:, steps] * w[..., None]
         for h, lost in enumerate(w.T == 0):

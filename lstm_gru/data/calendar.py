@@ -3,35 +3,57 @@
 Times are ``datetime64`` of any unit, as written in the data: no time zone is applied.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 DAY_SECONDS = 86_400
 YEAR_DAYS = 365.25
 
 
-def time_of_day(times: np.ndarray) -> np.ndarray:
-    """Return four harmonics of the time of day, ``[..., 8]``: sin and cos of ``2πk · share of the day``."""
-    day = times.astype("datetime64[D]")
-    return _harmonics((times - day).astype("timedelta64[s]").astype(float) / DAY_SECONDS, 4)
+class Calendar(NamedTuple):
+    """One periodic feature of times.
+
+    Attributes:
+      place: ``datetime64 [...] -> int [...]``, where in the period a time lies.
+      features: float32 ``[places, G]``, what is said of each place.
+    """
+
+    place: Callable[[np.ndarray], np.ndarray]
+    features: np.ndarray
 
 
-def weekday(times: np.ndarray) -> np.ndarray:
-    """Return which day of the week it is, ``[..., 7]`` of 0 and 1, Monday first."""
-    return np.eye(7)[(times.astype("datetime64[D]").astype(int) + 3) % 7]  # 1970-01-01 was a Thursday.
+def _harmonics(share: np.ndarray, count: int) -> np.ndarray:
+    angle = 2 * np.pi * share[..., None] * np.arange(1, count + 1)
+    return np.concatenate([np.sin(angle), np.cos(angle)], axis=-1).astype(np.float32)
 
 
-def month(times: np.ndarray) -> np.ndarray:
-    """Return which month of the year it is, ``[..., 12]`` of 0 and 1."""
-    return np.eye(12)[times.astype("datetime64[M]").astype(int) % 12]
+def _second(times: np.ndarray) -> np.ndarray:
+    return (times - times.astype("datetime64[D]")).astype("timedelta64[s]").astype(int)
 
 
-def time_of_year(times: np.ndarray) -> np.ndarray:
-    """Return three harmonics of the time of year, ``[..., 6]``, over 365.25 days."""
-    since = times.astype("datetime64[D]") - times.astype("datetime64[Y]").astype("datetime64[D]")
-    return _harmonics(since.astype(float) / YEAR_DAYS, 3)
+def _weekday(times: np.ndarray) -> np.ndarray:
+    return (times.astype("datetime64[D]").astype(int) + 3) % 7  # 1970-01-01 was a Thursday.
 
 
-CALENDARS = {"day": time_of_day, "week": weekday, "months": month, "year": time_of_year}
+def _month(times: np.ndarray) -> np.ndarray:
+    return times.astype("datetime64[M]").astype(int) % 12
+
+
+def _day_of_year(times: np.ndarray) -> np.ndarray:
+    return (times.astype("datetime64[D]") - times.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
+
+
+CALENDARS = {
+    # Four harmonics of the time of day.
+    "day": Calendar(_second, _harmonics(np.arange(DAY_SECONDS) / DAY_SECONDS, 4)),
+    # Which day of the week it is, Monday first.
+    "week": Calendar(_weekday, np.eye(7, dtype=np.float32)),
+    "months": Calendar(_month, np.eye(12, dtype=np.float32)),
+    # Three harmonics of the time of year.
+    "year": Calendar(_day_of_year, _harmonics(np.arange(366) / YEAR_DAYS, 3)),
+}
 
 
 def calendar_features(times: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
@@ -42,13 +64,14 @@ def calendar_features(times: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
       names: of `CALENDARS`.
 
     Returns:
-      ``[..., G]``, each between -1 and 1; G is 0 without names.
+      float32 ``[..., G]``, each between -1 and 1; G is 0 without names.
 
     Example:
       >>> calendar_features(np.array(["2024-01-01"], "datetime64[D]"), ("week",)).tolist()
       [[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
     """
-    return np.concatenate([np.zeros((*times.shape, 0)), *(CALENDARS[name](times) for name in names)], axis=-1)
+    nothing = np.zeros((*times.shape, 0), np.float32)
+    return np.concatenate([nothing, *(CALENDARS[name].features[CALENDARS[name].place(times)] for name in names)], -1)
 
 
 def fitting_calendars(step: np.timedelta64, steps: int) -> tuple[str, ...]:
@@ -66,8 +89,3 @@ def fitting_calendars(step: np.timedelta64, steps: int) -> tuple[str, ...]:
     days = step / np.timedelta64(1, "D")
     periods = {"day": 1.0, "week": 7.0, "year": YEAR_DAYS}
     return tuple(name for name, period in periods.items() if days <= period / 2 and days * steps >= 2 * period)
-
-
-def _harmonics(share: np.ndarray, count: int) -> np.ndarray:
-    angle = 2 * np.pi * share[..., None] * np.arange(1, count + 1)
-    return np.concatenate([np.sin(angle), np.cos(angle)], axis=-1)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from lstm_gru.config import require, require_choice
 from lstm_gru.data.calendar import CALENDARS, calendar_features
@@ -113,7 +114,7 @@ class Windows:
         self._values = self.scale.to_network(series.values, self.targets).astype(np.float32)
         self._missing = np.isnan(self._values)
         self._values[self._missing] = 0
-        self._steps = np.arange(-config.lookback + 1, 1), np.arange(1, config.horizon + 1)
+        self._future = np.arange(1, config.horizon + 1)
         self._ordered, self._permutation = None, None  # The last epoch's order, of which many batches read.
 
     @cached_property
@@ -167,28 +168,46 @@ class Windows:
           ``values [B, C, L]`` and ``missing [B, C, L]`` (1 where missing) of the series forecast, ``context [B, L, S]``
           of past steps: calendar, exogenous values and their marks, ``known [B, H, G]``: calendar of future steps.
         """
-        past, future = (origins[:, None] + steps for steps in self._steps)
-        values, missing = self._values[past], self._missing[past].astype(np.float32)
-        own = slice(0, self.targets), slice(self.targets, None)
-        context = [self._calendar(past), values[..., own[1]], missing[..., own[1]]]
+        values, missing, context, known = self._views
+        first = origins - self.config.lookback + 1
         return {
-            "values": np.swapaxes(values[..., own[0]], 1, 2),
-            "missing": np.swapaxes(missing[..., own[0]], 1, 2),
-            "context": np.concatenate(context, axis=-1),
-            "known": self._calendar(future),
+            "values": values[first],
+            "missing": missing[first].astype(np.float32),
+            "context": np.swapaxes(context[first], 1, 2),
+            "known": np.swapaxes(known[origins + 1], 1, 2),
         }
 
-    def targets_of(self, origins: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return scaled targets ``[B, C, H]`` and their weights, both 0 where missing or from ``end`` on."""
-        future = origins[:, None] + self._steps[1]
-        inside = np.minimum(future, len(self._values) - 1)
-        known = ~self._missing[inside][..., : self.targets] & (future < min(end, len(self._values)))[..., None]
-        target = np.where(known, self._values[inside][..., : self.targets], 0)
-        return tuple(np.swapaxes(array, 1, 2).astype(np.float32) for array in (target, known))
+    @cached_property
+    def _views(self) -> tuple[np.ndarray, ...]:
+        """All windows, as views ``[first steps, columns, steps]`` of tables; a batch copies those that it reads."""
+        lookback, horizon, others = self.config.lookback, self.config.horizon, slice(self.targets, None)
+        times = self.series.time(np.arange(len(self.series) + horizon))  # What is forecast may lie after the series.
+        calendar = calendar_features(times, self.config.calendar)
+        here = calendar[: len(self.series)]
+        context = np.concatenate([here, self._values[:, others], self._missing[:, others]], axis=1, dtype=np.float32)
+        own = self._values[:, : self.targets], self._missing[:, : self.targets]
+        return (
+            *(sliding_window_view(table, lookback, axis=0) for table in (*own, context)),
+            sliding_window_view(calendar, horizon, axis=0),
+        )
+
+    def targets_of(self, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return scaled targets ``[B, C, H]`` and their weights, both 0 where missing or from ``train_end`` on."""
+        target, weight = self._target_views
+        return target[origins + 1], weight[origins + 1]
+
+    @cached_property
+    def _target_views(self) -> tuple[np.ndarray, np.ndarray]:
+        weight = np.zeros((len(self.series) + self.config.horizon, self.targets), np.float32)
+        end = min(self.train_end, len(self.series))
+        weight[:end] = ~self._missing[:end, : self.targets]
+        target = np.zeros_like(weight)
+        target[:end] = self._values[:end, : self.targets]  # 0 where missing already.
+        return tuple(sliding_window_view(table, self.config.horizon, axis=0) for table in (target, weight))
 
     def observed(self, origins: np.ndarray) -> np.ndarray:
         """Return the targets ``[B, C, H]`` in the series' units; NaN where missing or after the series' end."""
-        future = origins[:, None] + self._steps[1]
+        future = origins[:, None] + self._future
         values = self.series.values[np.minimum(future, len(self.series) - 1), : self.targets]
         return np.swapaxes(np.where((future < len(self.series))[..., None], values, np.nan), 1, 2)
 
@@ -198,13 +217,13 @@ class Windows:
         Every epoch reads the origins in an order of its own; the last batch of an epoch goes on into the next one.
         """
         size, count = self.config.windows, len(self.train_origins)
-        places = step * size + np.arange(size)
-        chosen = np.empty(size, int)
-        for epoch in np.unique(places // count):
-            here = places // count == epoch
-            chosen[here] = self._order(seed, epoch)[places[here] % count]
-        origins = self.train_origins[chosen]
-        target, weight = self.targets_of(origins, self.train_end)
+        epoch, first = divmod(step * size, count)
+        parts = []
+        while size > 0:
+            parts.append(self._order(seed, epoch)[first : first + size])
+            size, epoch, first = size - len(parts[-1]), epoch + 1, 0
+        origins = self.train_origins[np.concatenate(parts)]
+        target, weight = self.targets_of(origins)
         return {**self.inputs(origins), "target": target, "weight": weight}
 
     def to_units(self, scaled: np.ndarray) -> np.ndarray:
@@ -218,9 +237,6 @@ class Windows:
             self._permutation = np.random.default_rng((seed, epoch)).permutation(len(self.train_origins))
             self._ordered = (seed, epoch)
         return self._permutation
-
-    def _calendar(self, index: np.ndarray) -> np.ndarray:
-        return calendar_features(self.series.time(index), self.config.calendar).astype(np.float32)
 
 
 def logarithm_of_first(values: np.ndarray, count: int | None) -> np.ndarray:
