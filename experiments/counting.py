@@ -163,6 +163,7 @@ EXPERIMENT = Experiment(
     better="max",
     labels=LABELS,
     seeds=dict.fromkeys(VARIANTS, SEEDS),
+    shares=tuple(f"at_{reach}_{language}" for language, reach in PUBLISHED_REACH.items()),
     decimals=0,
 )
 

@@ -34,13 +34,14 @@ def variant(cell: str, features: int, dropout: float) -> MusicConfig:
     return MusicConfig(model=model, corpus=CORPUS, steps_per_batch=1024, train=TRAIN)
 
 
-# Small: Chung et al., and as many parameters as their LSTM; large: the parameters of Bai et al.
+# Small: Chung et al., as many parameters as their LSTM, and as many units; large: the parameters of Bai et al.
 VARIANTS = {
     "rnn": variant("rnn", 100, 0.2),
     "lstm": variant("lstm", 36, 0.2),
     "gru": variant("gru", 46, 0.2),
     "rnn_equal": variant("rnn", 82, 0.2),
     "gru_equal": variant("gru", 44, 0.2),
+    "gru_36": variant("gru", 36, 0.2),
     "rnn_large": variant("rnn", 455, 0.5),
     "lstm_large": variant("lstm", 219, 0.5),
     "gru_large": variant("gru", 257, 0.5),
@@ -98,6 +99,14 @@ EXPERIMENT = Experiment(
         "LSTM, about 300,000 (Bai et al. 2018)": {"nats": 8.45},
         "GRU, about 300,000 (Bai et al. 2018)": {"nats": 8.43},
     },
+    repeats={
+        "rnn": "tanh, 100 (Chung et al. 2014; check)",
+        "lstm": "LSTM, 36 (Chung et al. 2014)",
+        "gru": "GRU, 46 (Chung et al. 2014)",
+        "rnn_large": "RNN, about 300,000 parameters (Bai et al. 2018)",
+        "lstm_large": "LSTM, about 300,000 (Bai et al. 2018)",
+        "gru_large": "GRU, about 300,000 (Bai et al. 2018)",
+    },
     plots=plots,
     notes=(
         "Negative log-likelihood of a step in nats, summed over its 88 keys, averaged over the predicted steps of all "
@@ -110,6 +119,7 @@ EXPERIMENT = Experiment(
     unit="piece",
     versus=(
         ("lstm", "gru_equal"),
+        ("lstm", "gru_36"),
         ("lstm", "rnn_equal"),
         ("gru_equal", "rnn_equal"),
         ("lstm_large", "gru_large"),

@@ -94,6 +94,14 @@ EXPERIMENT = Experiment(
         "LSTM, about 1,000,000 (Bai et al. 2018)": {"nats": 3.29},
         "GRU, about 1,000,000 (Bai et al. 2018)": {"nats": 3.46},
     },
+    repeats={
+        "rnn": "tanh, 100 (Chung et al. 2014; check)",
+        "lstm": "LSTM, 36 (Chung et al. 2014; check)",
+        "gru": "GRU, 46 (Chung et al. 2014; check)",
+        "rnn_large": "RNN, about 1,000,000 parameters (Bai et al. 2018)",
+        "lstm_large": "LSTM, about 1,000,000 (Bai et al. 2018)",
+        "gru_large": "GRU, about 1,000,000 (Bai et al. 2018)",
+    },
     plots=plots,
     notes=(
         "Negative log-likelihood of a step in nats, summed over its 88 keys, averaged over the predicted steps of all "

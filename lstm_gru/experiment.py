@@ -68,6 +68,7 @@ class Experiment:
       published: name to ``{score: value}``, with the source in the name; never measured here.
       plots: ``({variant: {seed: {fold: run directory}}}, records, directory) -> {file name: caption}``; writes the PNGs
         of what is there: the runs are those that finished on this machine, the records may be from any.
+      repeats: variant to the name of the published figure that it is to reproduce.
       notes: sentences under the table: protocol, selection, what to hold against the numbers.
       smoke: ``(config) -> config`` that takes seconds and exercises everything.
       smoke_folds: how many folds a smoke run trains.
@@ -79,6 +80,7 @@ class Experiment:
       seeds: variant to how many seeds `lstm-gru reproduce` trains unless asked for others, where that is not 3; with 0
         it is left out then.
       decimals: of the scores in tables.
+      shares: scores that are 0 or 100 in a run, so that their mean over seeds is a share of runs, without a spread.
       trial: ``(config) -> config`` that the learning-rate grid trains, shorter where a whole run takes long.
       close: rates that come within so much of the best one's validation score in trials are compared again in whole
         runs, since the best rate of a short run tends to be too high for a long one.
@@ -107,8 +109,10 @@ class Experiment:
     unit: str = "fold"
     versus: tuple[tuple[str, str], ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    repeats: Mapping[str, str] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
     decimals: int = 3
+    shares: tuple[str, ...] = ()
     trial: Callable[[Any], Any] = lambda config: config
     close: float = 0.0
 

@@ -14,7 +14,7 @@ import pytest
 from lstm_gru import cli, records, reproduce
 from lstm_gru.commands.terminal import jobs_or_default
 from lstm_gru.experiment import experiment_names, load_experiment
-from lstm_gru.report.tables import comparison, differences, rates_table, versus
+from lstm_gru.report.tables import comparison, differences, rates_table, verdicts, versus
 
 
 @pytest.fixture(autouse=True)
@@ -242,6 +242,12 @@ def test_table_keeps_trivial_published_and_measured_apart():
     assert table.markdown().splitlines()[0].startswith("|  | RMSE | RMSE at 37 days |")
 
 
+def test_a_share_of_runs_has_no_spread():
+    experiment = replaced(load_experiment("page_views"), shares=("rmse",))
+    runs = [dict(variant="gru", parameters=1, minutes=1, scores={"rmse": rmse}) for rmse in (0.0, 100.0)]
+    assert {row[0]: row[1] for row in comparison(experiment, runs).rows}["GRU"] == "50.000"
+
+
 def test_variants_are_called_by_their_labels():
     experiment = replaced(load_experiment("page_views"), labels={"gru": "GRU, small"})
     assert [row[0] for row in comparison(experiment, []).rows[-3:]] == ["RNN", "LSTM", "GRU, small"]
@@ -281,6 +287,27 @@ def test_pairs_of_variants_are_compared_once_both_are_recorded():
     assert table.rows == (("GRU", "R", "+2.000 [+2.000, +2.000]"),)
     assert table.words == 2
     assert versus(experiment, runs[:2]) is None
+
+
+def test_a_published_figure_is_reproduced_within_what_test_and_seeds_allow():
+    mean = lambda sums: sums[..., 0] / sums[..., 1]  # noqa: E731
+    experiment = replaced(
+        load_experiment("page_views"),
+        statistic=mean,
+        published={"near": {"rmse": 2.05}, "far": {"rmse": 1.0}, "beaten": {"rmse": 3.0}},
+        repeats={"gru": "near", "lstm": "far", "rnn": "beaten"},
+    )
+    folds = {str(k): [value, 1.0] for k, value in enumerate([1.9, 2.1] * 50)}  # Standard error of the mean: 0.01.
+    seeds = [dict(variant="gru", scores={"rmse": rmse}, folds=folds) for rmse in (1.97, 2.03)]
+    others = [dict(variant=name, scores={"rmse": 2.0}, folds=folds) for name in ("lstm", "rnn")]
+    table = verdicts(experiment, [*seeds, *others])
+    found = {row[0]: row[2:] for row in table.rows}
+    # 2 √(0.01² + 0.0424²) = 0.087.
+    assert found["GRU"] == ("2.050", "2.000", "0.087", "2", "reproduced")
+    assert found["LSTM"] == ("1.000", "2.000", "0.020", "1", "short")
+    assert found["RNN"] == ("3.000", "2.000", "0.020", "1", "better")
+    assert [row[-1] for row in verdicts(replaced(experiment, better="max"), others).rows] == ["better", "short"]
+    assert verdicts(experiment, []) is None
 
 
 def grid(variant, direction, **rates):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lstm_gru.metrics import paired_bootstrap, root_mean_square
+from lstm_gru.metrics import paired_bootstrap, root_mean_square, standard_error
 
 
 def test_root_mean_square_of_sums_and_of_no_points():
@@ -54,3 +54,12 @@ def test_paired_bootstrap_of_many_groups_in_parts_equals_that_of_all_at_once():
     value, lower, upper = paired_bootstrap(first, second, statistic, draws=1500, seed=5)
     assert value == pytest.approx(statistic(first.sum(0)) - statistic(second.sum(0)))
     assert (lower, upper) == pytest.approx(tuple(np.quantile(expected, [0.025, 0.975])))
+
+
+def test_standard_error_of_a_mean_is_that_of_the_textbook():
+    values = np.random.default_rng(0).normal(size=400)
+    groups = np.stack([values, np.ones(400)], axis=-1)
+    error = standard_error(groups, lambda sums: sums[..., 0] / sums[..., 1])
+    assert error == pytest.approx(values.std() / 20, rel=0.03)
+    with pytest.raises(ValueError, match=r"^groups: shape"):
+        standard_error(values, root_mean_square)

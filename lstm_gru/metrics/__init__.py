@@ -5,7 +5,7 @@ missing: one that is NaN beside an observation makes the metric NaN, lest a mode
 Shapes are compared, nothing is broadcast.
 """
 
-from lstm_gru.metrics.comparison import paired_bootstrap, percentage, root_mean_square
+from lstm_gru.metrics.comparison import paired_bootstrap, percentage, root_mean_square, standard_error
 from lstm_gru.metrics.intervals import coverage, covered, interval_factor, pinball, widen
 from lstm_gru.metrics.points import (
     explained_variance,
@@ -36,5 +36,6 @@ __all__ = [
     "rolling_by_horizon",
     "root_mean_square",
     "smape",
+    "standard_error",
     "widen",
 ]

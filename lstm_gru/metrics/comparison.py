@@ -1,6 +1,6 @@
 """Whether one model is better than another over the same groups: cutoffs, or sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -71,14 +71,39 @@ def paired_bootstrap(
     """
     require_axes("first", first, "C", "K")
     require_same_shape("second", second, "first", first)
-    random, groups = np.random.default_rng(seed), len(first)
-    rows = max(1, COUNTS_AT_ONCE // groups)
-    differences = []
-    for begin in range(0, draws, rows):
-        counts = _times_drawn(random.integers(0, groups, (min(rows, draws - begin), groups)))
-        differences.append(statistic(counts @ first) - statistic(counts @ second))
+    drawn = _resampled(len(first), draws, seed)
+    differences = [statistic(counts @ first) - statistic(counts @ second) for counts in drawn]
     lower, upper = np.quantile(np.concatenate(differences), [0.025, 0.975])
     return float(statistic(first.sum(0)) - statistic(second.sum(0))), float(lower), float(upper)
+
+
+def standard_error(
+    groups: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, draws: int = 10_000, seed: int = 0
+) -> float:
+    """Return the standard error of a score over the groups it was measured on, by resampling them.
+
+    Source: Efron & Tibshirani 1993, chapter 6.
+
+    Args:
+      groups: ``[C, K]``, statistics in each group that can be added up over groups.
+      statistic: ``[..., K]`` sums of them to ``[...]`` the score.
+      draws: resamples.
+      seed: of the resampling.
+
+    Raises:
+      ValueError: naming the argument whose shape is wrong.
+    """
+    require_axes("groups", groups, "C", "K")
+    return float(
+        np.std(np.concatenate([statistic(counts @ groups) for counts in _resampled(len(groups), draws, seed)]), ddof=1)
+    )
+
+
+def _resampled(groups: int, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each group is in each of so many resamples, some ``[draws, C]`` at once."""
+    random, rows = np.random.default_rng(seed), max(1, COUNTS_AT_ONCE // groups)
+    for begin in range(0, draws, rows):
+        yield _times_drawn(random.integers(0, groups, (min(rows, draws - begin), groups)))
 
 
 def _times_drawn(chosen: np.ndarray) -> np.ndarray:

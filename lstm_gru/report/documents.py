@@ -15,9 +15,16 @@ from lstm_gru.files import read_json, write_text
 from lstm_gru.records import plots_directory, recorded, recorded_rates
 from lstm_gru.report.benchmark import benchmark_record, overhead, overhead_record, tables
 from lstm_gru.report.cells import cell_table
-from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, versus
+from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, verdicts, versus
 
 BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+VERDICTS = (
+    "Published figures: reproduced where the difference is at most twice the root of the sum of two squares, the "
+    "standard error of the score over the test's {unit}s (bootstrap) and the standard deviation over seeds; else "
+    "better or short."
+)
 
 
 def readme_path() -> Path:
@@ -145,6 +152,8 @@ def _section(experiment: Experiment) -> str:
         *_signatures(records),
         "\n".join(f"- {note}" for note in experiment.notes),
     ]
+    if table := verdicts(experiment, records):
+        parts += [VERDICTS.format(unit=experiment.unit), table.markdown()]
     parts += _comparisons(experiment, records)
     if table := rates_table(experiment, recorded_rates(experiment.name)):
         parts += [

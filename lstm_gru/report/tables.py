@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table as RichTable
 
 from lstm_gru.experiment import Experiment
-from lstm_gru.metrics import paired_bootstrap
+from lstm_gru.metrics import paired_bootstrap, standard_error
 from lstm_gru.records import CHOSEN, best_rate
 
 MISSING = "–"
@@ -123,6 +123,34 @@ def versus(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Tabl
     return Table(("", "less", heading), tuple(rows), words=2) if rows else None
 
 
+def verdicts(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
+    """Return what became of the published figures that variants repeat.
+
+    Rule: reproduced where ``|measured - published| ≤ 2 √(se² + sd²)``, with the standard error se of the score over the
+    units of the test and the standard deviation sd over seeds (0 of a single one); else better or short.
+
+    Returns:
+      None where nothing that repeats a figure is recorded.
+    """
+    records, score, rows = list(records), experiment.ranking, []
+    for variant, name in experiment.repeats.items():
+        runs, published = _seeds_of(variant, records), experiment.published[name][score]
+        if not runs:
+            continue
+        values = [run["scores"][score] for run in runs]
+        groups = _averaged(runs)
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        allowed = 2 * float(np.hypot(standard_error(groups, experiment.statistic), spread))
+        difference = statistics.mean(values) - published
+        better = (difference < 0) == (experiment.better == "min")
+        verdict = "reproduced" if abs(difference) <= allowed else "better" if better else "short"
+        numbers = (_number(experiment, value) for value in (published, statistics.mean(values), allowed))
+        rows.append((experiment.label(variant), name, *numbers, str(len(runs)), verdict))
+    heading = experiment.scores[score]
+    headings = ("", "published", f"{heading}, published", "measured", "may differ by", "seeds", "verdict")
+    return Table(headings, tuple(rows), words=2) if rows else None
+
+
 def rates_table(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
     """Return the learning-rate grids: the validation score by variant and rate, the best of each grid in bold.
 
@@ -151,9 +179,14 @@ def _rate_cells(record: Mapping[str, Any], rates: Sequence[str]) -> list[str]:
 def _difference(experiment: Experiment, first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> str:
     """The score of some runs, which are seeds of one variant, less that of others."""
     folds = list(second[0]["folds"])
-    means = (np.mean([[run["folds"][fold] for fold in folds] for run in runs], axis=0) for runs in (first, second))
-    value, lower, upper = paired_bootstrap(*means, experiment.statistic)
+    value, lower, upper = paired_bootstrap(_averaged(first, folds), _averaged(second, folds), experiment.statistic)
     return "{:+.{d}f} [{:+.{d}f}, {:+.{d}f}]".format(value, lower, upper, d=experiment.decimals)
+
+
+def _averaged(runs: Sequence[Mapping[str, Any]], folds: Sequence[str] | None = None) -> np.ndarray:
+    """The statistics ``[C, K]`` of the folds, in this order, averaged over runs."""
+    folds = folds or list(runs[0]["folds"])
+    return np.mean([[run["folds"][fold] for fold in folds] for run in runs], axis=0)
 
 
 def _seeds_of(variant: str, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -166,7 +199,7 @@ def _variant_cells(
     count = f"{len(records)} of {seeds}" if seeds else str(len(records))
     if not records:
         return (*[MISSING] * (len(names) + 2), count)
-    scores = (_spread(experiment, [r["scores"].get(name) for r in records]) for name in names)
+    scores = (_spread(experiment, name, [r["scores"].get(name) for r in records]) for name in names)
     if "parameters" not in records[0]:
         return (*scores, MISSING, MISSING, count)
     minutes = statistics.mean(r["minutes"] for r in records)
@@ -185,8 +218,10 @@ def _number(experiment: Experiment, value: float | None) -> str:
     return MISSING if value is None else f"{value:.{experiment.decimals}f}"
 
 
-def _spread(experiment: Experiment, values: list[float | None]) -> str:
+def _spread(experiment: Experiment, name: str, values: list[float | None]) -> str:
     if None in values:
         return MISSING
     mean = _number(experiment, statistics.mean(values))
-    return mean if len(values) == 1 else f"{mean} ± {_number(experiment, statistics.stdev(values))}"
+    if len(values) == 1 or name in experiment.shares:
+        return mean
+    return f"{mean} ± {_number(experiment, statistics.stdev(values))}"
