@@ -159,7 +159,7 @@ def _scan_linear(cell, reverse, fixed, per_step, carry, valid, *, record):
     decay, drive, activations = cell.coefficients(as_type(fixed, carry.dtype), per_step)
     if valid is not None:  # Holding the state is a step, too: decay 1, drive 0.
         decay, drive = jnp.where(valid[..., None], decay, 1), jnp.where(valid[..., None], drive, 0)
-    if cell.associative:
+    if cell.associative or (cell.associative is None and jax.default_backend() != "cpu"):
         compose = lambda first, then: (then[0] * first[0], then[0] * first[1] + then[1])  # noqa: E731
         decay, drive = jax.lax.associative_scan(compose, (decay, drive), reverse=reverse)
         states = decay * carry[None] + drive

@@ -8,7 +8,7 @@ import pytest
 
 from lstm_gru import cells as all_cells
 from lstm_gru.layers import bidirectional, recurrent
-from lstm_gru.report.benchmark import LEAN, OURS, SHARDED, overhead, tables
+from lstm_gru.report.benchmark import LEAN, OURS, SHARDED, overhead, speed, tables
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
@@ -75,6 +75,24 @@ def test_memory_is_compared_with_the_least_and_cells_with_the_lstm():
     assert "| gru | 1×2×3×5 | 1×2×3×4 | 0.98 | 0.50 | 0.80 | 0.50 |" in text
     assert "| lstm | 1×2×3×4 | 2.50 |" in text
     assert "| gru | 1×2×3×5 | 1.0" not in text  # Measured of this library only: in no table of all.
+
+
+def test_the_tables_of_the_readme_are_ratios_to_the_fastest_and_cells_in_short():
+    measured = [
+        row(OURS, "1×2×3×4", [2.0], parameters=100, temporary_bytes=8),
+        row("A", "1×2×3×4", [4.0], temporary_bytes=4),
+        row("B", "1×2×3×4", [8.0], temporary_bytes=16),
+        row("PyTorch", "1×2×3×4", [1.0]),
+        row(OURS, "1×2×3×4", [1.0], mode="inference"),
+        {**row(OURS, "1×2×3×4", [1.0], parameters=80, temporary_bytes=4), "model": "gru"},
+        {**row(OURS, "1×2×3×4", [0.8], mode="inference"), "model": "gru"},
+        {**row(OURS, "1×2×3×5", [1.5], parameters=100, temporary_bytes=6), "model": "gru"},
+        {**row(OURS, "1×2×3×5", [1.1], mode="inference"), "model": "gru"},
+    ]
+    beside, short = speed({"versions": {**VERSIONS, "PyTorch": {"torch": "2"}}, "measured": measured})
+    assert "| LSTM | one device | 0.50 (0.50) | 2.00 (2.00) | – | – | – | 2.00 (2.00) |" in beside
+    assert "| GRU | of the LSTM's width | 0.80 (0.80–0.80) | 0.50 (0.50–0.50) | 0.80 (0.80–0.80) | 0.50" in short
+    assert "| GRU | of the LSTM's parameters | 1.00 (1.00–1.00) | 0.75 (0.75–0.75) | 1.10 (1.10–1.10) | 0.75" in short
 
 
 def test_overhead_is_the_median_of_rounds():

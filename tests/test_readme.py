@@ -18,6 +18,8 @@ from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.records import best_rate, close_rates, record_path, recorded, recorded_rates, results_directory
 from lstm_gru.report.documents import (
     BLOCK,
+    benchmark,
+    benchmark_path,
     faults,
     faults_path,
     faults_record,
@@ -44,6 +46,10 @@ def test_the_table_of_faults_is_the_recorded_one_and_has_them_all():
     expected = [(fault.name, fault.cause) for fault in FAULTS]
     assert [(row["fault"], row["cause"]) for row in recorded_rows] == expected, "run: scripts/fault_matrix --record"
     assert not any("NOT SURVIVED" in row["happened"] or "not caused" in row["happened"] for row in recorded_rows)
+
+
+def test_the_document_of_the_benchmark_is_the_recorded_one():
+    assert benchmark_path().read_text(encoding="utf-8") == benchmark(), "run: lstm-gru report"
 
 
 def test_a_stale_number_is_noticed():

@@ -13,6 +13,7 @@ from lstm_gru.report.tables import MISSING, Table
 OURS, LEAN, SHARDED = "lstm_gru", "lstm_gru, lean", "lstm_gru, batch over devices"
 OWN = (OURS, LEAN, SHARDED)
 FASTEST = "fastest JAX layer"
+NAMES = {"bilstm": "BiLSTM"}
 HEADINGS = {
     "training": "Training: forward and backward, gradients of parameters and inputs (ms)",
     "inference": "Inference: all outputs (ms)",
@@ -35,11 +36,9 @@ def overhead_record() -> Path:
 
 def tables(found: Mapping[str, Any]) -> list[str]:
     """Return the tables of a record in Markdown, each after its heading."""
-    measured = {
-        (row["mode"], row["model"], row["shape"], row["library"]): row for row in found["measured"] if row["seconds"]
-    }
+    measured = _by_case(found)
     names = [name for name in found["versions"] if any(key[-1] == name for key in measured)]
-    peers = [name for name in names if "jax" in found["versions"][name] and name not in OWN]
+    peers = _peers(found)
     parts = []
     if OURS in names and len(names) > 1:
         parts += [
@@ -60,6 +59,50 @@ def tables(found: Mapping[str, Any]) -> list[str]:
             table.markdown(),
         ]
     return parts
+
+
+def speed(found: Mapping[str, Any]) -> list[str]:
+    """Return the README's two tables: this library beside others, and its cells beside each other."""
+    measured, peers, torch = _by_case(found), _peers(found), ["PyTorch"]
+    rows = []
+    for own, where in ((OURS, "one device"), (SHARDED, "batch over both cores")):
+        for model in dict.fromkeys(key[1] for key in measured):
+            compared = [("training", peers, ratio), ("training", torch, ratio), ("inference", peers, ratio)]
+            compared += [("inference", torch, ratio), ("step", peers, ratio), ("training", peers, memory_ratio)]
+            cells = [_over(measured, (mode, model, own), others, compare) for mode, others, compare in compared]
+            rows.append((NAMES.get(model, model.upper()), where, *map(_mean_and_largest, cells)))
+    headings = ("", "", "training / JAX", "/ PyTorch", "inference / JAX", "/ PyTorch", "one step / JAX", "memory / JAX")
+    return [Table(headings, tuple(rows), words=2).markdown(), _cells_in_short(measured).markdown()]
+
+
+def _cells_in_short(measured: Measured) -> Table:
+    """Geometric means over the shapes of what `cells_beside_each_other` says of each, and their range."""
+    groups: dict[tuple[str, str], list[list[float]]] = {}
+    for model, shape, lstm, *values in cells_beside_each_other(measured).rows:
+        width = "of the LSTM's width" if shape == lstm else "of the LSTM's parameters"
+        groups.setdefault((model, width), []).append([float(value) for value in values])
+    rows = [
+        (
+            model.upper(),
+            width,
+            *(f"{np.exp(np.log(c).mean()):.2f} ({c.min():.2f}–{c.max():.2f})" for c in np.transpose(found)),
+        )
+        for (model, width), found in sorted(groups.items(), key=lambda item: item[0][1], reverse=True)
+    ]
+    return Table(
+        ("over the LSTM's", "", "parameters", "training time", "inference time", "memory"), tuple(rows), words=2
+    )
+
+
+def _by_case(found: Mapping[str, Any]) -> Measured:
+    return {
+        (row["mode"], row["model"], row["shape"], row["library"]): row for row in found["measured"] if row["seconds"]
+    }
+
+
+def _peers(found: Mapping[str, Any]) -> list[str]:
+    """The other libraries whose layers run on JAX."""
+    return [name for name, versions in found["versions"].items() if "jax" in versions and name not in OWN]
 
 
 def ratio(ours: Row, other: Row) -> float:

@@ -13,7 +13,7 @@ from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, experiment_names, experiments_directory, load_experiment
 from lstm_gru.files import read_json, write_text
 from lstm_gru.records import plots_directory, recorded, recorded_rates
-from lstm_gru.report.benchmark import benchmark_record, overhead, overhead_record, tables
+from lstm_gru.report.benchmark import benchmark_record, overhead, overhead_record, speed, tables
 from lstm_gru.report.cells import cell_table
 from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, verdicts, versus
 
@@ -65,7 +65,7 @@ def translation_speed_record() -> Path:
 def with_tables(text: str) -> str:
     """Return a text whose table blocks are made anew from the recorded results.
 
-    A block begins with ``<!-- table: EXPERIMENT -->``, or with ``cells`` for the table of all cells, and ends with
+    A block begins with ``<!-- table: EXPERIMENT -->``, or with ``cells`` or ``speed``, and ends with
     ``<!-- end of table -->``.
 
     Raises:
@@ -136,6 +136,8 @@ def update_documents() -> dict[Path, bool]:
 def _table_and_notes(name: str) -> str:
     if name == "cells":
         return cell_table().markdown()
+    if name == "speed":
+        return "\n\n".join([*speed(read_json(benchmark_record())), overhead(read_json(overhead_record()))])
     experiment = load_experiment(name)
     table = comparison(experiment, recorded(name)).markdown()
     notes = "\n".join(f"- {note}" for note in experiment.notes)
