@@ -1,4 +1,4 @@
-"""Cells whose gates see only the input: their state is a linear recurrence, which can be computed in parallel over time."""
+"""Cells whose gates see only the input: their state is a linear recurrence, which can run in parallel over time."""
 
 from functools import cache
 
