@@ -19,7 +19,7 @@ import numpy as np
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, FinishedRuns, Measured
-from lstm_gru.files import read_json, write_json
+from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import gradient_norms
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import learning_curves
@@ -95,9 +95,7 @@ def read_norms(run_dir: Path) -> dict[str, np.ndarray]:
     Raises:
       InputError: where there is no such run.
     """
-    found = read_json(run_dir / NORMS_FILE)
-    if found is None:
-        raise InputError(f"{run_dir}: no {NORMS_FILE}; expected a finished run of vanishing_gradient")
+    found = require_json(run_dir / NORMS_FILE, "vanishing_gradient")
     return {when: np.array(found[when]) for when in WHEN}
 
 

@@ -26,6 +26,14 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: line {error.lineno} is not valid JSON ({error.msg})") from error
 
 
+def require_json(path: Path, run_of: str) -> Any:
+    """Return the value of a JSON file that a finished run has; `InputError` names it and ``run_of`` where it is not."""
+    found = read_json(path)
+    if found is None:
+        raise InputError(f"{path.parent}: no {path.name}; expected a finished run of {run_of}")
+    return found
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:

@@ -2,7 +2,10 @@
 
 import json
 
-from lstm_gru.files import write_json
+import pytest
+
+from lstm_gru.errors import InputError
+from lstm_gru.files import require_json, write_json
 
 
 def test_a_list_of_numbers_is_one_line_and_nothing_else_changes(tmp_path):
@@ -23,3 +26,10 @@ def test_a_list_of_numbers_is_one_line_and_nothing_else_changes(tmp_path):
     assert json.loads(written) == numbers
     assert '\n    "a": [1.5, -2e-09, 3]\n' in written
     assert "\n    [1, 2],\n    [3]\n" in written
+
+
+def test_what_a_finished_run_should_have_is_named(tmp_path):
+    with pytest.raises(InputError, match=rf"^{tmp_path}: no scores.json; expected a finished run of counting$"):
+        require_json(tmp_path / "scores.json", "counting")
+    write_json(tmp_path / "scores.json", [1, 2])
+    assert require_json(tmp_path / "scores.json", "counting") == [1, 2]

@@ -12,8 +12,7 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.counting import LETTERS, Judged, counted, furthest, judged, unbroken
-from lstm_gru.errors import InputError
-from lstm_gru.files import read_json, write_json
+from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.sequence import SequenceConfig, sequence
@@ -123,9 +122,7 @@ def read_judged(run_dir: Path) -> Judged:
     Raises:
       InputError: where there is no such run.
     """
-    found = read_json(run_dir / COUNTS_FILE)
-    if found is None:
-        raise InputError(f"{run_dir}: no {COUNTS_FILE}; expected a finished run of counting")
+    found = require_json(run_dir / COUNTS_FILE, "counting")
     return Judged(**{name: np.array(part) for name, part in found.items()})
 
 
@@ -135,9 +132,7 @@ def read_states(run_dir: Path) -> tuple[list[str], dict[str, np.ndarray]]:
     Raises:
       InputError: where there is no such run.
     """
-    found = read_json(run_dir / STATES_FILE)
-    if found is None:
-        raise InputError(f"{run_dir}: no {STATES_FILE}; expected a finished run of counting")
+    found = require_json(run_dir / STATES_FILE, "counting")
     return found["steps"], {name: np.array(values) for name, values in found["states"].items()}
 
 

@@ -13,8 +13,7 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig, require, require_choice
 from lstm_gru.data.memory import COPIED, SYMBOLS, Sequences, adding, copy_memory
-from lstm_gru.errors import InputError
-from lstm_gru.files import read_json, write_json
+from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import cross_entropy, squared
 from lstm_gru.models.sequence import SequenceConfig, sequence
@@ -117,10 +116,7 @@ def read_losses(run_dir: Path) -> np.ndarray:
     Raises:
       InputError: where there is no such run.
     """
-    found = read_json(run_dir / LOSSES_FILE)
-    if found is None:
-        raise InputError(f"{run_dir}: no {LOSSES_FILE}; expected a finished run of adding or copying")
-    return np.array(found)
+    return np.array(require_json(run_dir / LOSSES_FILE, "adding or copying"))
 
 
 def chance(config: MemoryConfig) -> float:

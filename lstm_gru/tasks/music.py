@@ -16,7 +16,7 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig, require, require_choice
 from lstm_gru.data.rolls import CORPORA, KEYS, Piece, RollBatches, music, ordered_rolls
-from lstm_gru.files import read_json, write_json
+from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import bernoulli
 from lstm_gru.models.sequence import SequenceConfig, sequence
@@ -128,8 +128,12 @@ def nats_per_step(sums: np.ndarray) -> np.ndarray:
 
 
 def read_nats(run_dir: Path) -> np.ndarray:
-    """Return the nats of each test piece that a finished run kept."""
-    return np.array(read_json(run_dir / NATS_FILE))
+    """Return the nats of each test piece that a finished run kept.
+
+    Raises:
+      InputError: where there is no such run.
+    """
+    return np.array(require_json(run_dir / NATS_FILE, "music"))
 
 
 @cache  # Runs of one configuration share these functions, and so what is compiled of them.
