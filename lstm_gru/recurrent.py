@@ -110,7 +110,7 @@ def unroll(
     carry = initial_carry(cell, params, carry, batch, carry_type(xs.dtype))
     valid = None if lengths is None else jnp.arange(time)[:, None] < jnp.asarray(lengths)[None, :]
     params, xs, carry, valid = vary_alike(params, xs, carry, valid)
-    derived = isinstance(cell, GatedCell) and backward == "derived" and not record
+    derived = isinstance(cell, GatedCell) and backward == "derived" and not record and time > 0
 
     def read(carry: Carry, xs: Array, valid: Array | None, key: Any) -> tuple[Carry, Any]:
         # Clearing the padding makes NaN there harmless in values and gradients.
