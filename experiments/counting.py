@@ -36,13 +36,22 @@ UNITS, SEEDS = 10, 10
 TRAIN = TrainConfig(steps=3000, learning_rate=1e-2, warmup_steps=50, evaluate_every=250)
 
 
-def variant(cell: str) -> CountingConfig:
+def variant(cell: str, rate: float) -> CountingConfig:
     """Return a cell's configuration; the language is the fold's."""
-    return CountingConfig(model=SequenceConfig(cell=cell, features=UNITS), train=TRAIN)
+    return CountingConfig(model=SequenceConfig(cell=cell, features=UNITS), train=replace(TRAIN, learning_rate=rate))
 
 
-CELLS = ("rnn", "irnn", "gru", "gru_reset_before", "lstm", "peephole_lstm", "coupled_lstm", "lstm_nfg")
-VARIANTS = {cell: variant(cell) for cell in CELLS}
+RATES = {
+    "rnn": 1e-2,
+    "irnn": 1e-2,
+    "gru": 3e-2,
+    "gru_reset_before": 3e-2,
+    "lstm": 3e-2,
+    "peephole_lstm": 3e-2,
+    "coupled_lstm": 3e-2,
+    "lstm_nfg": 3e-2,
+}
+VARIANTS = {cell: variant(cell, rate) for cell, rate in RATES.items()}
 LABELS = {
     "irnn": "IRNN (rectified)",
     "gru_reset_before": "GRU, reset before",
