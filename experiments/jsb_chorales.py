@@ -25,7 +25,7 @@ from lstm_gru.task import Task
 from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
 
 CORPUS = "jsb_chorales"
-TRAIN = TrainConfig(steps=2000, learning_rate=3e-3, warmup_steps=50, weight_decay=0.01, evaluate_every=50)
+TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
 
 
 def variant(cell: str, features: int, dropout: float) -> MusicConfig:
@@ -85,7 +85,7 @@ EXPERIMENT = Experiment(
     minutes=10,
     variants=VARIANTS,
     folds=folds,
-    learning_rates=(1e-3, 3e-3, 1e-2),
+    learning_rates=(3e-3, 1e-2, 3e-2),
     score=score,
     scores={"nats": "nats a step"},
     headline=("nats",),
