@@ -198,12 +198,13 @@ def _scan_backward(cell, reverse, kept, cotangents):
     start = (d_final, jax.tree.map(jnp.zeros_like, recurrence.fixed), d_products)
     steps = (jnp.arange(len(d_hidden)), before, over, beside, valid, d_hidden)
     (d_carry, d_fixed, d_products), d_a = jax.lax.scan(body, start, steps, reverse=not reverse)
-    d_a |= by_name(d_products, cell.gates)
+    sums = {name: d.sum(axis=(0, 1)) for name, d in d_a.items()} | by_name(d_products.sum(axis=(0, 1)), cell.gates)
     d_recurrence = Recurrence(
         kernel=_kernel_gradient(cell, recurrence, before, d_products),
-        bias={name: jnp.sum(d_a[name], axis=(0, 1)) for name in recurrence.bias},
+        bias={name: sums[name] for name in recurrence.bias},
         fixed=d_fixed,
     )
+    d_a |= by_name(d_products, cell.gates)
     return d_recurrence, {name: d_a[name] for name in input_names}, d_carry, None
 
 

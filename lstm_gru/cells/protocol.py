@@ -178,28 +178,32 @@ def project(xs: Array, kernel: Array, names: tuple[str, ...]) -> Gates:
     Returns:
       ``{name: [T, B, H]}`` in the carry type.
     """
-    time, batch, width = xs.shape
-    shares = _products(len(names), time > 1, xs.reshape(time * batch, width), kernel.astype(xs.dtype))
-    return {name: share.reshape(time, batch, share.shape[1]) for name, share in zip(names, shares, strict=True)}
+    return dict(zip(names, _products(len(names), xs, kernel.astype(xs.dtype)), strict=True))
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _products(count: int, split_first: bool, rows: Array, kernel: Array) -> tuple[Array, ...]:
-    if split_first:
-        return tuple(product(rows, part) for part in jnp.split(kernel, count, axis=1))
-    return tuple(jnp.split(product(rows, kernel), count, axis=1))
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _products(count: int, xs: Array, kernel: Array) -> tuple[Array, ...]:
+    if len(xs) == 1:  # No scan follows.
+        return tuple(jnp.split(_rows_product(xs, kernel), count, axis=-1))
+    return tuple(_rows_product(xs, part) for part in jnp.split(kernel, count, axis=1))
 
 
 @partial(_products.defjvp, symbolic_zeros=True)
-def _products_jvp(count, split_first, primals, tangents):
+def _products_jvp(count, primals, tangents):
     """The tangents of all gates side by side, so that reverse mode, their transpose, has single products."""
-    (rows, kernel), (d_rows, d_kernel) = primals, tangents
-    wide = jnp.zeros((len(rows), kernel.shape[1]), carry_type(rows.dtype))
-    if not isinstance(d_rows, SymbolicZero):
-        wide += product(d_rows, kernel)
+    (xs, kernel), (d_xs, d_kernel) = primals, tangents
+    wide = jnp.zeros((*xs.shape[:2], kernel.shape[1]), carry_type(xs.dtype))
+    if not isinstance(d_xs, SymbolicZero):
+        wide += _rows_product(d_xs, kernel)
     if not isinstance(d_kernel, SymbolicZero):
-        wide += product(rows, d_kernel)
-    return _products(count, split_first, *primals), tuple(jnp.split(wide, count, axis=1))
+        wide += _rows_product(xs, d_kernel)
+    return _products(count, *primals), tuple(jnp.split(wide, count, axis=-1))
+
+
+def _rows_product(xs: Array, kernel: Array) -> Array:
+    """``[T, B, F]`` times ``[F, K]`` as one product of all T·B rows."""
+    time, batch, width = xs.shape
+    return product(xs.reshape(time * batch, width), kernel).reshape(time, batch, kernel.shape[1])
 
 
 def by_name(joined: Array, names: tuple[str, ...]) -> Gates:
