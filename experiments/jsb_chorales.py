@@ -28,20 +28,20 @@ CORPUS = "jsb_chorales"
 TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
 
 
-def variant(cell: str, features: int, dropout: float) -> MusicConfig:
+def variant(cell: str, features: int, dropout: float, rate: float = 1e-2) -> MusicConfig:
     """Return a variant's configuration."""
     model = SequenceConfig(cell=cell, features=features, input_dropout=dropout / 2, dropout=dropout)
-    return MusicConfig(model=model, corpus=CORPUS, steps_per_batch=1024, train=TRAIN)
+    return MusicConfig(model=model, corpus=CORPUS, steps_per_batch=1024, train=replace(TRAIN, learning_rate=rate))
 
 
 # Small: Chung et al., as many parameters as their LSTM, and as many units; large: the parameters of Bai et al.
 VARIANTS = {
     "rnn": variant("rnn", 100, 0.2),
-    "lstm": variant("lstm", 36, 0.2),
-    "gru": variant("gru", 46, 0.2),
+    "lstm": variant("lstm", 36, 0.2, 3e-2),
+    "gru": variant("gru", 46, 0.2, 3e-2),
     "rnn_equal": variant("rnn", 82, 0.2),
-    "gru_equal": variant("gru", 44, 0.2),
-    "gru_36": variant("gru", 36, 0.2),
+    "gru_equal": variant("gru", 44, 0.2, 3e-2),
+    "gru_36": variant("gru", 36, 0.2, 3e-2),
     "rnn_large": variant("rnn", 455, 0.5),
     "lstm_large": variant("lstm", 219, 0.5),
     "gru_large": variant("gru", 257, 0.5),
