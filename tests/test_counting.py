@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tools import filled
 
-from lstm_gru.data.counting import counted, furthest, judged, unbroken
+from lstm_gru.data.counting import Judged, counted, furthest, judged
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
 from lstm_gru.files import write_json, write_text
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.tasks.counting import COUNTS_FILE, STATES_FILE, CountingConfig, counting, read_judged, read_states
+from lstm_gru.tasks.counting import COUNTS_FILE, STATES_FILE, CountingConfig, counting, read_judged, read_states, scores
 
 
 @pytest.mark.parametrize("letters", [2, 3])
@@ -91,10 +91,10 @@ def test_who_knows_the_frequencies_of_the_training_strings_counts_all_of_them():
         assert judgements(np.log(rarer), counts, 2) == [[True] * 99, [False] + [True] * 98]
 
 
-def test_the_first_wrong_one_ends_the_count_and_the_last_right_one_is_the_furthest():
+def test_what_is_counted_is_a_number_of_strings_and_the_last_one_accepted_is_the_furthest():
     found = [np.array(right) for right in ([True] * 3, [True, False, True, False], [False])]
-    assert [unbroken(right) for right in found] == [3, 1, 0]
     assert [furthest(right) for right in found] == [3, 3, 0]
+    assert scores(Judged(counted=found[1], accepted=found[0])) == {"counted": 2, "accepted": 3}
 
 
 def test_a_model_that_finds_all_possible_accepts_everything_and_counts_nothing(tmp_path):

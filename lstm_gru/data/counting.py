@@ -86,16 +86,6 @@ def judged(log_probs: np.ndarray, counts: np.ndarray, letters: int, threshold: f
     return Judged((alone | ~determined).all(axis=1), (follows | ~there).all(axis=1))
 
 
-def unbroken(right: np.ndarray) -> int:
-    """Return how many of the first values are all True.
-
-    Example:
-      >>> unbroken(np.array([True, True, False, True]))
-      2
-    """
-    return int(np.argmin(right)) if not right.all() else len(right)
-
-
 def furthest(right: np.ndarray) -> int:
     """Return the number, from 1, of the last value that is True; 0 without one.
 

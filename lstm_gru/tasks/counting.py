@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lstm_gru.config import TrainConfig, require
-from lstm_gru.data.counting import LETTERS, Judged, counted, furthest, judged, unbroken
+from lstm_gru.data.counting import LETTERS, Judged, counted, furthest, judged
 from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import cross_entropy
@@ -137,8 +137,8 @@ def read_states(run_dir: Path) -> tuple[list[str], dict[str, np.ndarray]]:
 
 
 def scores(found: Judged) -> dict[str, float]:
-    """Return ``counted``, the N up to which every string is counted, and ``accepted``, the largest n accepted."""
-    return {"counted": float(unbroken(found.counted)), "accepted": float(furthest(found.accepted))}
+    """Return ``counted``, how many of the strings are counted, and ``accepted``, the largest n accepted."""
+    return {"counted": float(found.counted.sum()), "accepted": float(furthest(found.accepted))}
 
 
 @cache  # Runs of one configuration share these functions, and so what is compiled of them.
