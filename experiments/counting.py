@@ -57,7 +57,7 @@ LABELS = {
     "gru_reset_before": "GRU, reset before",
     "coupled_lstm": "LSTM, f = 1 - i",
     "peephole_lstm": "LSTM, peepholes",
-    "lstm_nfg": "LSTM, peepholes, no forget gate",
+    "lstm_nfg": "LSTM, peepholes, no f",
 }
 
 
