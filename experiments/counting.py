@@ -162,11 +162,10 @@ EXPERIMENT = Experiment(
     notes=(
         "Counted: how many of the strings with n from 1 to 1,000 are continued so that from the first b on what must "
         "follow has a probability above 0.01 and nothing else has; and the share of seeds for which that holds at one "
-        "n. The shortest strings, each seen once in a hundred, are the ones that are rarely counted, so that a first n "
-        "that fails would say nothing. Accepted, the rule of "
-        "the paper's code: the largest n of which each letter and the end has a probability above 0.01, whatever else "
-        "has. Trained on n up to 99 and up to 49, with 10 units, on strings of the language alone; tested up to 1,000, "
-        "beyond which a mean says nothing.",
+        "n. A run that counts may still fail at the very shortest strings, so that the first n that fails would say "
+        "nothing. Accepted, the rule of the paper's code: the largest n of which each letter and the end has a "
+        "probability above 0.01, whatever else has. Trained on n up to 99 and up to 49, with 10 units, on strings of "
+        "the language alone; tested up to 1,000, beyond which a mean says nothing.",
         "The published figures are up to where the paper finds its networks to count, 256 and 100 the largest it "
         "tried; check: quoted at second hand.",
     ),

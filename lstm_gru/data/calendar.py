@@ -4,6 +4,7 @@ Times are ``datetime64`` of any unit, as written in the data: no time zone is ap
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +18,11 @@ class Calendar(NamedTuple):
 
     Attributes:
       place: ``datetime64 [...] -> int [...]``, where in the period a time lies.
-      features: float32 ``[places, G]``, what is said of each place.
+      features: ``() -> float32 [places, G]``, what is said of each place; made when first asked for.
     """
 
     place: Callable[[np.ndarray], np.ndarray]
-    features: np.ndarray
+    features: Callable[[], np.ndarray]
 
 
 def _harmonics(share: np.ndarray, count: int) -> np.ndarray:
@@ -47,12 +48,12 @@ def _day_of_year(times: np.ndarray) -> np.ndarray:
 
 CALENDARS = {
     # Four harmonics of the time of day.
-    "day": Calendar(_second, _harmonics(np.arange(DAY_SECONDS) / DAY_SECONDS, 4)),
+    "day": Calendar(_second, cache(lambda: _harmonics(np.arange(DAY_SECONDS) / DAY_SECONDS, 4))),
     # Which day of the week it is, Monday first.
-    "week": Calendar(_weekday, np.eye(7, dtype=np.float32)),
-    "months": Calendar(_month, np.eye(12, dtype=np.float32)),
+    "week": Calendar(_weekday, cache(lambda: np.eye(7, dtype=np.float32))),
+    "months": Calendar(_month, cache(lambda: np.eye(12, dtype=np.float32))),
     # Three harmonics of the time of year.
-    "year": Calendar(_day_of_year, _harmonics(np.arange(366) / YEAR_DAYS, 3)),
+    "year": Calendar(_day_of_year, cache(lambda: _harmonics(np.arange(366) / YEAR_DAYS, 3))),
 }
 
 
@@ -70,8 +71,12 @@ def calendar_features(times: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
       >>> calendar_features(np.array(["2024-01-01"], "datetime64[D]"), ("week",)).tolist()
       [[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
     """
-    nothing = np.zeros((*times.shape, 0), np.float32)
-    return np.concatenate([nothing, *(CALENDARS[name].features[CALENDARS[name].place(times)] for name in names)], -1)
+    widths = [CALENDARS[name].features().shape[1] for name in names]
+    joined, first = np.empty((*times.shape, sum(widths)), np.float32), 0
+    for name, width in zip(names, widths, strict=True):  # One after the other: there may be millions of times.
+        joined[..., first : first + width] = CALENDARS[name].features()[CALENDARS[name].place(times)]
+        first += width
+    return joined
 
 
 def fitting_calendars(step: np.timedelta64, steps: int) -> tuple[str, ...]:

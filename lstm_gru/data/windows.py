@@ -183,8 +183,11 @@ class Windows:
         lookback, horizon, others = self.config.lookback, self.config.horizon, slice(self.targets, None)
         times = self.series.time(np.arange(len(self.series) + horizon))  # What is forecast may lie after the series.
         calendar = calendar_features(times, self.config.calendar)
-        here = calendar[: len(self.series)]
-        context = np.concatenate([here, self._values[:, others], self._missing[:, others]], axis=1, dtype=np.float32)
+        context = calendar[: len(self.series)]
+        if self.targets < self._values.shape[1]:  # Else a second table of millions of rows would be the same again.
+            context = np.concatenate(
+                [context, self._values[:, others], self._missing[:, others]], axis=1, dtype=np.float32
+            )
         own = self._values[:, : self.targets], self._missing[:, : self.targets]
         return (
             *(sliding_window_view(table, lookback, axis=0) for table in (*own, context)),
