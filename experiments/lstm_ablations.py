@@ -23,7 +23,7 @@ from lstm_gru.task import Task
 from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
 
 CORPUS, SEEDS, WHOLE = "jsb_chorales", 10, "peephole_lstm"
-TRAIN = TrainConfig(steps=2000, learning_rate=3e-3, warmup_steps=50, weight_decay=0.01, evaluate_every=50)
+TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
 # Widths give equal parameter counts, 21,256 to 21,634.
 WIDTHS = {
     **{"peephole_lstm": 36, "lstm": 36, "lstm_nig": 44, "lstm_nfg": 44, "lstm_nog": 44, "lstm_niaf": 36},
@@ -95,7 +95,7 @@ EXPERIMENT = Experiment(
     minutes=5,
     variants=VARIANTS,
     folds=folds,
-    learning_rates=(1e-3, 3e-3, 1e-2),
+    learning_rates=(3e-3, 1e-2, 3e-2),
     score=score,
     scores={"nats": "nats a step"},
     headline=("nats",),

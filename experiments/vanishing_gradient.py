@@ -31,7 +31,7 @@ NORMS_FILE, ROWS = "gradient_norms-test.json", 100
 WHEN = ("before", "after")
 BACK, REMAINS = 100, 0.01
 WIDTHS = {"rnn": 128, "gru": 74, "lstm": 64}  # About 17,000 parameters.
-TRAIN = TrainConfig(steps=2000, learning_rate=3e-3, warmup_steps=50, evaluate_every=100)
+TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, evaluate_every=100)
 
 
 def variant(cell: str, **start: Any) -> MemoryConfig:
@@ -161,7 +161,7 @@ EXPERIMENT = Experiment(
     minutes=10,
     variants=VARIANTS,
     folds=folds,
-    learning_rates=(1e-3, 3e-3, 1e-2),
+    learning_rates=(3e-3, 1e-2, 3e-2),
     score=score,
     scores={
         "error": "error",
