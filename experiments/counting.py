@@ -21,7 +21,7 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.counting import Judged
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, few_steps
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import distributions, traces
 from lstm_gru.task import Task
@@ -169,7 +169,7 @@ EXPERIMENT = Experiment(
         "The published figures are up to where the paper finds its networks to count, 256 and 100 the largest it "
         "tried; check: quoted at second hand.",
     ),
-    smoke=lambda config: replace(config, tested=100, train=replace(config.train, steps=4, evaluate_every=2)),
+    smoke=lambda config: few_steps(replace(config, tested=100)),
     better="max",
     labels=LABELS,
     seeds=dict.fromkeys(VARIANTS, SEEDS),

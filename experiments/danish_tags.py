@@ -184,7 +184,6 @@ EXPERIMENT = Experiment(
         "experiments/RESULTS.md). Some runs had to share the machine, which their minutes show; undisturbed, one with "
         "characters takes two to three.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     better="max",
     statistic=percentage,
     unit="sentence",

@@ -110,7 +110,6 @@ EXPERIMENT = Experiment(
         "test pieces. Equal parameter counts, within 2 %; the checkpoint is chosen on the validation pieces, the "
         "learning rate on those of both corpora together.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     statistic=nats_per_step,
     unit="piece",
     versus=tuple((f"{cell}_{depth}", f"{cell}_1") for cell in WIDTHS for depth in DEPTHS[1:]),

@@ -114,7 +114,6 @@ EXPERIMENT = Experiment(
         "validation pieces. Check: quoted "
         "at second hand.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     statistic=nats_per_step,
     unit="piece",
     versus=(

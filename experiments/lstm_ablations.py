@@ -9,7 +9,6 @@ Run it with ``lstm-gru reproduce lstm_ablations`` or ``python experiments/lstm_a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -108,7 +107,6 @@ EXPERIMENT = Experiment(
         "test pieces. The checkpoint and the learning rate are chosen on the validation pieces. Widths give equal "
         "parameter counts, within 2 %.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     statistic=nats_per_step,
     unit="piece",
     versus=tuple((cell, WHOLE) for cell in VARIANTS if cell != WHOLE),

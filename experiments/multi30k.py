@@ -253,7 +253,6 @@ EXPERIMENT = Experiment(
         "The published rows are greedy, on lowercased words of a tokeniser of their own: context, not comparable with "
         "sacreBLEU.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
 )
 
 if __name__ == "__main__":

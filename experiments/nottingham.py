@@ -8,7 +8,6 @@ Run it with ``lstm-gru reproduce nottingham`` or ``python experiments/nottingham
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +108,6 @@ EXPERIMENT = Experiment(
         "validation tunes, the rate in runs half as long. Check: quoted "
         "at second hand.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     trial=lambda config: shorter(config, times=2),
     close=0.03,
     statistic=nats_per_step,

@@ -12,7 +12,6 @@ Run it with ``lstm-gru reproduce page_views`` or ``python experiments/page_views
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +219,6 @@ EXPERIMENT = Experiment(
         "the recurrent part, which reads the last 28 days. Whether a difference survives a change of cutoffs is in the "
         "table of paired differences in experiments/RESULTS.md.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     smoke_folds=2,
     unit="cutoff",
 )

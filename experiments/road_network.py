@@ -271,7 +271,6 @@ EXPERIMENT = Experiment(
         "state beside its neighbours'; the GRU that reads through Â only is behind the regression. Several learning "
         "rates are the largest or smallest of the grid.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     smoke_folds=2,
     labels=LABELS,
     unit="hour",

@@ -212,7 +212,6 @@ EXPERIMENT = Experiment(
         "learn, not where they end; that no model translates a longer sentence, and those without attention next to "
         "nothing, holds for this budget. By BLEU, the nearest training sentence beats the models without attention.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
 )
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, FinishedRuns, Measured
 from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import gradient_norms
-from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Params, Task
 from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, memory, read_losses
+from lstm_gru.tasks.starts import label, variants
 from lstm_gru.training.loop import initial_params
 
 NORMS_FILE, ROWS = "gradient_norms-test.json", 100
@@ -32,29 +32,8 @@ WHEN = ("before", "after")
 BACK, REMAINS = 100, 0.01
 WIDTHS = {"rnn": 128, "gru": 74, "lstm": 64}  # About 17,000 parameters.
 TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, evaluate_every=100)
-
-
-def variant(cell: str, **start: Any) -> MemoryConfig:
-    """Return a variant's configuration."""
-    model = SequenceConfig(cell=cell, features=WIDTHS[cell], **start)
-    return MemoryConfig(model=model, problem="adding", time=200, train=TRAIN)
-
-
-VARIANTS = {
-    "rnn": variant("rnn"),
-    "gru": variant("gru"),
-    "gru_1": variant("gru", forget_bias=1.0),
-    "lstm_0": variant("lstm", forget_bias=0.0),
-    "lstm": variant("lstm"),
-    "lstm_chrono": variant("lstm", init="chrono", max_time=200.0),
-}
-LABELS = {
-    "gru": "GRU, bias 0",
-    "gru_1": "GRU, bias 1",
-    "lstm_0": "LSTM, bias 0",
-    "lstm": "LSTM, bias 1",
-    "lstm_chrono": "LSTM, chrono",
-}
+RATES = {"rnn": 1e-2, "gru": 1e-2, "gru_1": 1e-2, "lstm_0": 1e-2, "lstm": 1e-2, "lstm_chrono": 1e-2}
+VARIANTS = variants(MemoryConfig(problem="adding", time=200, train=TRAIN), WIDTHS, RATES)
 
 
 def folds(config: MemoryConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
@@ -183,8 +162,7 @@ EXPERIMENT = Experiment(
         f"{chance(VARIANTS['rnn']):.3f} in expectation. Equal parameter counts, within 3 %; the learning rate is the "
         "best on validation.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
-    labels=LABELS,
+    labels={name: label(name) for name in VARIANTS},
     decimals=2,
 )
 

@@ -171,7 +171,6 @@ EXPERIMENT = Experiment(
         "difference to its row. One day ahead only the LSTM is better than ridge; further ahead all networks are. "
         "Learning rates are chosen by the mean error of the three horizons, in which the longest weighs most.",
     ),
-    smoke=lambda config: replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1)),
     seeds=dict.fromkeys(VARIANTS, 5),
     decimals=3,
     unit="week",

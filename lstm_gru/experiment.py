@@ -47,6 +47,11 @@ def shorter(config: Any, *, times: int) -> Any:
     return replace(config, train=replace(train, steps=train.steps // times, warmup_steps=train.warmup_steps // times))
 
 
+def few_steps(config: Any) -> Any:
+    """Return the configuration of a run that is evaluated twice and over in seconds."""
+    return replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1))
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One comparison.
@@ -102,7 +107,7 @@ class Experiment:
     published: Mapping[str, Scores]
     plots: Callable[[FinishedRuns, Sequence[Mapping[str, Any]], Path], Mapping[str, str]]
     notes: tuple[str, ...]
-    smoke: Callable[[Any], Any]
+    smoke: Callable[[Any], Any] = few_steps
     smoke_folds: int = 1
     better: Literal["min", "max"] = "min"
     statistic: Callable[[np.ndarray], np.ndarray] = root_mean_square
