@@ -9,6 +9,7 @@ Run it with ``lstm-gru reproduce lstm_ablations`` or ``python experiments/lstm_a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,20 @@ WIDTHS = {
     **{"peephole_lstm": 36, "lstm": 36, "lstm_nig": 44, "lstm_nfg": 44, "lstm_nog": 44, "lstm_niaf": 36},
     **{"lstm_noaf": 36, "lstm_cifg": 44, "lstm_fgr": 27, "gru": 44, "mingru": 80, "minlstm": 60},
 }
+RATES = {
+    "peephole_lstm": 1e-2,
+    "lstm": 1e-2,
+    "lstm_nig": 1e-2,
+    "lstm_nfg": 1e-2,
+    "lstm_nog": 1e-2,
+    "lstm_niaf": 1e-2,
+    "lstm_noaf": 1e-2,
+    "lstm_cifg": 1e-2,
+    "lstm_fgr": 1e-2,
+    "gru": 1e-2,
+    "mingru": 1e-2,
+    "minlstm": 1e-2,
+}
 LABELS = {
     "peephole_lstm": "LSTM with peepholes",
     "lstm": "no peepholes",
@@ -46,7 +61,8 @@ LABELS = {
 def variant(cell: str) -> MusicConfig:
     """Return a cell's configuration."""
     model = SequenceConfig(cell=cell, features=WIDTHS[cell], input_dropout=0.1, dropout=0.2)
-    return MusicConfig(model=model, corpus=CORPUS, steps_per_batch=1024, train=TRAIN)
+    train = replace(TRAIN, learning_rate=RATES[cell])
+    return MusicConfig(model=model, corpus=CORPUS, steps_per_batch=1024, train=train)
 
 
 VARIANTS = {cell: variant(cell) for cell in WIDTHS}
