@@ -42,8 +42,8 @@ VARIANTS = {
     "rnn_equal": variant("rnn", 82, 0.2),
     "gru_equal": variant("gru", 44, 0.2, 3e-2),
     "gru_36": variant("gru", 36, 0.2, 3e-2),
-    "rnn_large": variant("rnn", 455, 0.5),
-    "lstm_large": variant("lstm", 219, 0.5),
+    "rnn_large": variant("rnn", 455, 0.5, 3e-3),
+    "lstm_large": variant("lstm", 219, 0.5, 3e-2),
     "gru_large": variant("gru", 257, 0.5),
 }
 NAMES = {"rnn": "tanh", "lstm": "LSTM", "gru": "GRU"}
