@@ -4,6 +4,7 @@
 `lstm_gru.layers.Layer.apply` or `lstm_gru.recurrent.unroll`; without one nothing random happens.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -22,17 +23,39 @@ def drop(key: Array | None, xs: Array, rate: float) -> Array:
 
     Args:
       key: random key, or None at evaluation.
-      xs: any shape.
+      xs: ``[B, ...]``; each row's noise is its own, `by_row`.
       rate: a probability.
 
     Example:
-      >>> drop(None, jnp.ones(3), rate=0.5).tolist()
-      [1.0, 1.0, 1.0]
+      >>> drop(None, jnp.ones((1, 3)), rate=0.5).tolist()
+      [[1.0, 1.0, 1.0]]
     """
     if key is None or rate == 0.0:
         return xs
-    keep = jax.random.bernoulli(key.key if isinstance(key, Stretch) else key, 1 - rate, xs.shape)
+    key = key.key if isinstance(key, Stretch) else key
+    keep = by_row(lambda row: jax.random.bernoulli(row, 1 - rate, xs.shape[1:]), key, len(xs))
     return jnp.where(keep, xs / (1 - rate), 0)
+
+
+def by_row(draw: Callable[[Array], Array], key: Array, rows: int) -> Array:
+    """Return noise for each row of a batch, drawn from the key and the row's number alone.
+
+    Where the batch is divided among devices (inside `jax.shard_map`), a row has the number that it has in the whole
+    batch. So each has the same noise, however many devices share the batch, and rows that fill it up change nothing.
+
+    Args:
+      draw: ``key -> noise`` of one row.
+      key: of the batch.
+      rows: B, of this device.
+
+    Example:
+      >>> by_row(lambda row: jax.random.normal(row, (3,)), jax.random.key(0), rows=2).shape
+      (2, 3)
+    """
+    axes = jax.sharding.get_abstract_mesh().manual_axes
+    first = rows * jax.lax.axis_index(axes) if axes else 0
+    numbers = first + jnp.arange(rows)
+    return jax.vmap(lambda number: draw(jax.random.fold_in(key, number)))(numbers)
 
 
 def split(key: Array | None, count: int) -> tuple[Array | None, ...]:
@@ -192,5 +215,6 @@ def _kept(key: Any, part: int, rate: float, shape: tuple[int, ...], dtype: Any) 
         return jnp.full(shape, rate, dtype)
     key, start = key if isinstance(key, Stretch) else (key, 0)
     of_part, steps = jax.random.fold_in(key, part), start + jnp.arange(shape[0])
-    draw = lambda step: jax.random.bernoulli(jax.random.fold_in(of_part, step), rate, shape[1:])  # noqa: E731
+    of_row = lambda row: jax.random.bernoulli(row, rate, shape[2:])  # noqa: E731
+    draw = lambda step: by_row(of_row, jax.random.fold_in(of_part, step), shape[1])  # noqa: E731
     return jax.vmap(draw)(steps).astype(dtype)

@@ -23,8 +23,10 @@ from lstm_gru.files import read_json, write_json
 from lstm_gru.records import CHOSEN, Record
 from lstm_gru.task import Task
 from lstm_gru.training.allocator import keep_freed_memory
+from lstm_gru.training.devices import all_devices
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest
+from lstm_gru.training.processes import any_process, is_first
 from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.training.stopping import stop_request
 
@@ -43,6 +45,7 @@ class Run:
       directory: where the run is kept.
       config: instead of the variant's own configuration; its seed is set to the run's.
       init_from: another run's directory, from whose weights each fold starts.
+      splits: over how many devices large matrices are split.
       validated: only the folds that have a validation part, since the others tell a learning-rate grid nothing.
       smoke: a few steps of a few folds.
       plain: progress as lines even on a terminal.
@@ -55,6 +58,7 @@ class Run:
     directory: Path
     config: Any = None
     init_from: Path | None = None
+    splits: int = 1
     validated: bool = False
     smoke: bool = False
     plain: bool = False
@@ -90,20 +94,25 @@ def fold_directories(run: Path) -> dict[str, Path]:
 def execute(run: Run) -> Record:
     """Train every fold of a run, or continue or reread it, and return its record.
 
+    Where several processes share the run, the first one writes the record; the others return an empty one.
+
     Raises:
       InputError: on an unknown experiment or variant, or when the directory belongs to another configuration.
       Stopped: after SIGTERM or Ctrl-C, with the state saved.
     """
-    config, tasks = run.full_config(), run.tasks()
+    config, tasks, devices = run.full_config(), run.tasks(), all_devices(run.splits)
     directories = {fold: run.directory / fold for fold in tasks}
     done = {}
     with stop_request() as stop:
         for fold, task in tasks.items():
-            if stop.made:  # Before the first step, or after the last of the fold before.
+            if any_process(stop.made):  # Before the first step, or after the last of the fold before.
                 raise Stopped()
             init_from = run.init_from and run.init_from / fold
-            done[fold] = fit(task, config.train, directories[fold], init_from=init_from, plain=run.plain).scores
+            options = {"init_from": init_from, "plain": run.plain, "devices": devices}
+            done[fold] = fit(task, config.train, directories[fold], **options).scores
     drop_compiled(MOST_REGIONS)
+    if not is_first():
+        return {}
     first = next(iter(tasks))
     record = {
         "experiment": run.experiment,

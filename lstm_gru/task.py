@@ -50,11 +50,13 @@ class Task:
 
     Attributes:
       init: ``key -> params``.
-      batch: ``step -> pytree of NumPy arrays``; a pure function of (seed, step), few distinct shapes.
+      batch: ``step -> {name: NumPy array}``, a row for each example; a pure function of (seed, step), few distinct
+        shapes. A row of zeros counts nothing, so that a batch can be filled up.
       loss: ``(params, batch, key) -> ((sum, weight), {metric: (sum, weight)})``; pure. Tasks that differ
         only in data share one function object, and so one compiled step.
       evaluate: ``(params, split) -> {metric: value}`` on the host; may decode. The loop calls it with
         ``valid`` while training and once with ``test`` at the end.
+      shared: entries of a batch that have no rows, as a table that rows point into.
       selects: the validation metric by which the best checkpoint is kept, as ``("valid_rmse", "min")``;
         None keeps the last, for tasks without a validation split.
       finish: ``(params, run_dir)``; writes predictions and plots.
@@ -68,6 +70,7 @@ class Task:
     batch: Callable[[int], Batch]
     loss: Callable[[Params, Batch, jax.Array], tuple[SumAndWeight, dict[str, SumAndWeight]]]
     evaluate: Callable[[Params, Split], dict[str, float]]
+    shared: tuple[str, ...] = ()
     selects: tuple[str, Literal["min", "max"]] | None = None
     finish: Callable[[Params, Path], None] = lambda params, run_dir: None
     inside: Callable[[Params, int], Inside] | None = None

@@ -9,7 +9,6 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_num_cpu_devices", 2)  # For what is to run on several; all else stays on the first.
 
 
 # A file is one worker's; these come first, so that no worker is left alone with a slow one at the end.

@@ -106,7 +106,7 @@ BELOW = {
 ONLY_IN = {
     "flax": {"models"},
     "orbax": {"training/checkpoint.py"},
-    "optax": {"training/loop.py", "training/optimizer.py", "losses.py"},
+    "optax": {"training/loop.py", "training/step.py", "training/optimizer.py", "losses.py"},
     "tyro": {"commands", "config.py", "tasks/translation.py", "tasks/tagging.py"},
     "matplotlib": {"plots"},
     "sentencepiece": {"data/subwords.py"},

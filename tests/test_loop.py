@@ -11,9 +11,11 @@ import tiny
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.training.checkpoint import Checkpoints
-from lstm_gru.training.loop import TrainState, compiled_update, fit
+from lstm_gru.training.devices import all_devices
+from lstm_gru.training.loop import fit
 from lstm_gru.training.optimizer import learning_rate, make_optimizer
 from lstm_gru.training.selection import Selection
+from lstm_gru.training.step import compiled_update, initial_state
 
 STEPS = 60
 
@@ -169,11 +171,9 @@ def test_a_loss_that_is_not_finite_is_skipped_even_where_its_gradient_is():
     params = task.init(jax.random.key(0))
 
     def run(bad):
-        state = TrainState(
-            jax.tree.map(jnp.copy, params), make_optimizer(config).init(params), jnp.zeros((), jnp.int32)
-        )
+        state = initial_state(jax.tree.map(jnp.copy, params), config)
         batch = {**task.batch(0), "bad": np.array(bad)}
-        return compiled_update(broken, config)(state, batch, jax.random.key(1))
+        return compiled_update(broken, config, all_devices())(state, batch, jax.random.key(1))
 
     broken = not_finite(task.loss)
     state, report = run(True)
@@ -225,10 +225,8 @@ def test_update_divides_the_sum_by_the_weight_once():
     nothing = {**batch, "weight": 0 * batch["weight"]}
 
     def run(batch):
-        state = TrainState(
-            jax.tree.map(jnp.copy, params), make_optimizer(config).init(params), jnp.zeros((), jnp.int32)
-        )
-        return compiled_update(task.loss, config)(state, batch, key)
+        state = initial_state(jax.tree.map(jnp.copy, params), config)
+        return compiled_update(task.loss, config, all_devices())(state, batch, key)
 
     (state, metrics), (half_state, half_metrics) = run(batch), run(half)
     chex.assert_trees_all_close(state.params, half_state.params, rtol=1e-6)

@@ -23,7 +23,8 @@ from lstm_gru.tasks.seasonal import (
     seasonal_forecasting,
     write_forecast,
 )
-from lstm_gru.training.loop import TrainState, compiled_update, make_optimizer
+from lstm_gru.training.devices import all_devices
+from lstm_gru.training.step import compiled_update, initial_state
 
 DAYS, CUTOFF, VALID, HORIZON = 700, 620, 40, 25
 DAY = np.arange(DAYS)
@@ -215,10 +216,10 @@ def test_cutoffs_share_one_compiled_update(params):
     tasks = [task_of(cutoff=cutoff) for cutoff in (CUTOFF, CUTOFF + 30)]
     assert tasks[0].loss is tasks[1].loss
     config = TrainConfig(steps=7)
-    updates = [compiled_update(task.loss, config) for task in tasks]
+    updates = [compiled_update(task.loss, config, all_devices()) for task in tasks]
     for task, update in zip(tasks, updates, strict=True):
         own = jax.tree.map(jnp.copy, params)  # The update donates its state.
-        state = TrainState(own, make_optimizer(config).init(own), jnp.zeros((), jnp.int32))
+        state = initial_state(own, config)
         for step in range(2):
             state, report = update(state, task.batch(step), jax.random.key(1))
         assert np.isfinite(report["loss"])

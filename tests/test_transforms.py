@@ -1,4 +1,4 @@
-"""The scan under JAX's transformations: forward mode, vmap, remat, shard_map, export."""
+"""The scan under JAX's transformations: forward mode, vmap, remat, export; for `shard_map` see `eight_devices.py`."""
 
 import re
 
@@ -8,15 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import export
-from jax.sharding import AxisType, PartitionSpec
 from tools import KINDS, assert_close, random_params, scalar
 
 from lstm_gru.cells import CELLS, rnn
 from lstm_gru.config import TrainConfig
-from lstm_gru.dropout import variational, zoneout
 from lstm_gru.layers import bidirectional, recurrent, stack
 from lstm_gru.recurrent import unroll
-from lstm_gru.training.loop import TrainState, compiled_update, make_optimizer
+from lstm_gru.training.devices import all_devices
+from lstm_gru.training.step import compiled_update, initial_state
 
 F, H, B, T = 3, 4, 4, 6
 LENGTHS = (6, 0, 3, 1)
@@ -91,48 +90,6 @@ def test_rematerialised_gradient_is_the_same(name):
     chex.assert_trees_all_close(remat, plain, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru_reset_before", "mingru"])
-def test_data_parallel_gradient_is_that_of_the_whole_batch(name):
-    """Inside `shard_map` the zero carry, made on the spot, must vary as the data do; parameters stay equal."""
-    cell = CELLS[name](H)
-    layer = stack(bidirectional(cell), recurrent(cell))
-    params = jax.tree.map(lambda leaf: leaf + 0.1, layer.init(jax.random.key(0), F))
-    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
-    shard, whole = PartitionSpec("data"), PartitionSpec()
-    lengths = jnp.array(LENGTHS)
-
-    def loss(params, xs, lengths):
-        outputs, carry, _ = layer.apply(params, xs, lengths)
-        return jnp.sum(jnp.sin(outputs)) + sum(jnp.sum(jnp.cos(leaf)) for leaf in jax.tree.leaves(carry))
-
-    def local(params, xs, lengths):
-        return jax.lax.psum(loss(params, xs, lengths), "data")
-
-    sharded = jax.shard_map(local, mesh=mesh, in_specs=(whole, shard, shard), out_specs=whole)
-    inside = jax.shard_map(
-        jax.value_and_grad(local), mesh=mesh, in_specs=(whole, shard, shard), out_specs=(whole, whole)
-    )
-    expected = jax.jit(jax.value_and_grad(loss))(params, inputs(), lengths)
-    assert len(jax.devices()) > 1
-    for f in (jax.value_and_grad(sharded), inside):
-        assert_close(jax.jit(f)(params, inputs(), lengths), expected, 1e-4)
-
-
-@pytest.mark.parametrize("wrap", [lambda cell: zoneout(cell, 0.3), lambda cell: variational(cell, inputs=0.3)])
-def test_noise_runs_inside_shard_map(wrap):
-    cell = wrap(CELLS["lstm"](H))
-    params = random_params(cell, F)
-    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
-    shard, whole = PartitionSpec("data"), PartitionSpec()
-
-    def gradient(params, xs):
-        key = jax.random.fold_in(jax.random.key(0), jax.lax.axis_index("data"))
-        return jax.grad(lambda params: jax.lax.psum(scalar(unroll(cell, params, xs, key=key).outputs), "data"))(params)
-
-    mapped = jax.shard_map(gradient, mesh=mesh, in_specs=(whole, shard), out_specs=whole)
-    assert all(jnp.isfinite(leaf).all() and leaf.any() for leaf in jax.tree.leaves(jax.jit(mapped)(params, inputs())))
-
-
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
@@ -160,9 +117,9 @@ def test_a_training_step_lowers_for_every_platform():
 
     config = TrainConfig(steps=10)
     params = layer.init(jax.random.key(0), F)
-    state = TrainState(params, make_optimizer(config).init(params), jnp.zeros((), jnp.int32))
+    state = initial_state(params, config)
     batch = {"xs": inputs(), "lengths": jnp.array(LENGTHS)}
-    update = compiled_update(loss, config)
+    update = compiled_update(loss, config, all_devices())
     exported = export.export(update, platforms=PLATFORMS)(state, batch, jax.random.key(1))
     assert exported.platforms == PLATFORMS
     expected, _ = update(jax.tree.map(jnp.copy, state), batch, jax.random.key(1))

@@ -13,6 +13,7 @@ from lstm_gru.config import require
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.reproduce import Run, execute, run_directory
+from lstm_gru.training.processes import is_first, start_processes
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,21 @@ class TrainArguments:
     """Where the run is kept; runs/EXPERIMENT/VARIANT/seed-SEED when not given. The same directory continues."""
     init_from: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
     """Directory of another run, from whose weights this one starts."""
+    split_matrices: int = 1
+    """Devices over which large matrices, and what the optimiser keeps of them, are split; 1 keeps them whole."""
+    cluster: bool = False
+    """Share the run with the other processes that Slurm, Open MPI, Kubernetes or a Cloud TPU tells this one of."""
+    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
+    """Instead of --cluster: address of the first process."""
+    processes: int | None = None
+    """With --coordinator: how many processes share the run."""
+    process: int | None = None
+    """With --coordinator: which of them this is, from 0; the first one writes the run's directory."""
 
     def __post_init__(self) -> None:
         """Check every range."""
         require(self, "seed", low=0)
+        require(self, "split_matrices", low=1)
 
 
 def train(argv: list[str]) -> int:
@@ -50,15 +62,26 @@ def train(argv: list[str]) -> int:
     config = experiment.config(variant)
     arguments, unknown = tyro.cli(_with_config(config), args=options, prog=prog, return_unknown_args=True)
     if unknown:
-        names = ("variant", "seed", "run_dir", "init_from", *_options(type(config)))
+        names = (*(field.name for field in fields(TrainArguments)), *_options(type(config)))
         valid = ", ".join("--" + name.replace("_", "-") for name in names if name != "train.seed")
         raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
+    if arguments.cluster or {arguments.coordinator, arguments.processes, arguments.process} != {None}:
+        start_processes(arguments.coordinator, arguments.processes, arguments.process)
     directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
     command = shlex.join(["lstm-gru", "train", *argv])
     run = Run(
-        experiment.name, variant, arguments.seed, directory, arguments.config, arguments.init_from, command=command
+        experiment.name,
+        variant,
+        arguments.seed,
+        directory,
+        arguments.config,
+        arguments.init_from,
+        splits=arguments.split_matrices,
+        command=command,
     )
     record = execute(run)
+    if not is_first():
+        return 0
     for score, heading in experiment.scores.items():
         if score in record["scores"]:  # Some are of published results only.
             print(f"{heading}: {record['scores'][score]:.4f}")

@@ -10,7 +10,7 @@ from flax import nnx
 
 from lstm_gru.cells import CELLS
 from lstm_gru.config import require, require_choice
-from lstm_gru.dropout import split
+from lstm_gru.dropout import by_row, split
 from lstm_gru.layers import Array, Layer, LayerOutput, bidirectional, recurrent, stack
 from lstm_gru.models.characters import Characters
 from lstm_gru.models.functional import Recurrent
@@ -114,7 +114,7 @@ class Reader(nnx.Module):
             spelled = self.characters(batch["spellings"], batch["spelling_lengths"])
             xs = jnp.concatenate([xs, spelled[batch["spelled"]]], axis=-1)
         if noise_key is not None:
-            xs += self.config.noise * jax.random.normal(noise_key, xs.shape)
+            xs += self.config.noise * by_row(lambda row: jax.random.normal(row, xs.shape[1:]), noise_key, len(xs))
         return self.layers(xs, batch["lengths"], key=layer_key, record=record)
 
     def record(self, batch: Batch) -> Any:
@@ -130,8 +130,8 @@ class Reader(nnx.Module):
         words, alpha = batch["words"], self.config.word_dropout
         if key is None or not alpha:
             return words
-        unknown = jax.random.bernoulli(key, alpha / (alpha + batch["counts"]))
-        return jnp.where(unknown, UNKNOWN, words)
+        uniform = by_row(lambda row: jax.random.uniform(row, words.shape[1:]), key, len(words))
+        return jnp.where(uniform < alpha / (alpha + batch["counts"]), UNKNOWN, words)
 
 
 def _layers(config: ReaderConfig) -> Layer:

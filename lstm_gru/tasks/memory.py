@@ -62,7 +62,8 @@ def memory(config: MemoryConfig, settings: Mapping[str, Any]) -> Task:
     init, loss, row_losses = _functions(config.model, config.problem)
 
     def batch(step: int) -> Batch:
-        return draw(config, (0, config.train.seed, step), config.batch)._asdict()
+        drawn = draw(config, (0, config.train.seed, step), config.batch)
+        return {**drawn._asdict(), "weight": np.ones(config.batch, np.float32)}
 
     def losses(params: Params, split: Split) -> np.ndarray:
         """Of each sequence of a split; ``[N]``."""
@@ -142,7 +143,7 @@ def _functions(config: SequenceConfig, problem: str) -> tuple[Any, Any, Any]:
         return jax.vmap(of_row)(model.apply(params, batch["xs"], key=key), batch["target"])
 
     def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
-        return tuple(part.sum() for part in rows(params, batch, key)), {}
+        return tuple(jnp.sum(batch["weight"] * part) for part in rows(params, batch, key)), {}
 
     def row_losses(params: Params, batch: Batch) -> jax.Array:
         total, weight = rows(params, batch)

@@ -90,6 +90,7 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
         batch=batches.batch,
         loss=loss,
         evaluate=evaluate,
+        shared=("spellings", "spelling_lengths"),
         selects=("valid_accuracy", "max"),
         finish=finish,
         inside=inside,

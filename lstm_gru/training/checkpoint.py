@@ -24,7 +24,9 @@ from typing import Any
 
 import jax
 import numpy as np
+from orbax.checkpoint import Checkpointer, PyTreeCheckpointHandler
 from orbax.checkpoint import v1 as orbax
+from orbax.checkpoint.options import MultiprocessingOptions
 
 from lstm_gru.errors import InputError, RunError
 from lstm_gru.files import file_sha256, read_json, write_json
@@ -35,6 +37,8 @@ DIGESTS = "sha256.json"
 TEMPORARY = ".orbax-checkpoint-tmp"  # Orbax's ending of a directory that it has not committed.
 QUARANTINE = "quarantine"
 CUT_OFF = "-unfinished"  # In the quarantine: what a process that died left of its last save, not a damaged one.
+# Of several processes, the first one saves and loads alone, and Orbax waits for no other.
+ALONE = {"primary_host": 0, "active_processes": {0}, "barrier_sync_key_prefix": "first"}
 SPARE_BYTES = 2**18  # Beyond the arrays: Orbax's metadata.
 ADVICE = "Restore the files, or start again in another directory"
 
@@ -114,7 +118,7 @@ class Checkpoints:
         path = self._directory / str(step)
         self._directory.mkdir(parents=True, exist_ok=True)
         _check_space(self._directory, sum(array.nbytes for array in arrays.values()))
-        orbax.save(path.absolute(), arrays)
+        _commit(path.absolute(), arrays)
         try:
             write_json(path / DIGESTS, {"arrays": digests(arrays), "files": file_digests(path)})
         except OSError:
@@ -209,7 +213,8 @@ class Checkpoints:
         try:
             expected = read_json(path / DIGESTS)
             _compare(expected["files"], file_digests(path))
-            arrays = {name: np.asarray(array) for name, array in orbax.load(path.absolute()).items()}
+            with orbax.Context(multiprocessing_options=orbax.options.MultiprocessingOptions(**ALONE)):
+                arrays = {name: np.asarray(array) for name, array in orbax.load(path.absolute()).items()}
             _compare(expected["arrays"], digests(arrays))
         except _DamageError:
             raise
@@ -251,6 +256,18 @@ class Checkpoints:
 
     def __exit__(self, *exception: object) -> None:
         self._thread.shutdown()
+
+
+def _commit(path: Path, arrays: Arrays) -> None:
+    """Save with Orbax."""
+    if jax.process_count() == 1:
+        orbax.save(path, arrays)
+        return
+    # The first version of Orbax's interface: the new one asks all processes for the path, whichever are active.
+    options = MultiprocessingOptions(**ALONE)
+    handler = PyTreeCheckpointHandler(multiprocessing_options=options)
+    with Checkpointer(handler, multiprocessing_options=options) as checkpointer:
+        checkpointer.save(path, arrays)
 
 
 class _DamageError(Exception):

@@ -3,19 +3,18 @@
 The run is a pure function of (task, config): noise comes from ``fold_in(key, step)``, batches from
 (seed, step), and the state is parameters, optimiser state and step. A run that was stopped anywhere
 therefore continues from its newest checkpoint to the same bits, on the same versions, core count and
-kind of device.
+devices; on more or fewer devices it continues to the same values within rounding.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from lstm_gru.config import TrainConfig
@@ -23,21 +22,15 @@ from lstm_gru.errors import InputError, RunError, Stopped
 from lstm_gru.files import finite_or_none, read_json
 from lstm_gru.task import Params, Task
 from lstm_gru.training.checkpoint import ADVICE, Checkpoints
-from lstm_gru.training.optimizer import make_optimizer
+from lstm_gru.training.devices import Devices, all_devices
+from lstm_gru.training.processes import Agreement, NoFiles, any_process, given, is_first, told
 from lstm_gru.training.progress import RunProgress
 from lstm_gru.training.run_directory import RunDirectory
 from lstm_gru.training.selection import Selection
+from lstm_gru.training.step import TrainState, compiled_update, initial_state
 from lstm_gru.training.stopping import StopRequest, stop_request
 
 SAVE_SECONDS = 60.0
-
-
-class TrainState(NamedTuple):
-    """All that changes while training."""
-
-    params: Params
-    optimizer: optax.OptState
-    step: jax.Array
 
 
 class Fitted(NamedTuple):
@@ -52,9 +45,11 @@ class _Run(NamedTuple):
 
     task: Task
     config: TrainConfig
-    directory: RunDirectory
-    checkpoints: Checkpoints
-    progress: RunProgress
+    path: Path
+    devices: Devices
+    directory: RunDirectory | NoFiles
+    checkpoints: Checkpoints | NoFiles
+    progress: RunProgress | NoFiles
     stop: StopRequest
 
 
@@ -66,8 +61,11 @@ def fit(
     init_from: Path | None = None,
     plain: bool = False,
     save_seconds: float = SAVE_SECONDS,
+    devices: Devices | None = None,
 ) -> Fitted:
     """Train a task to the end, from where an earlier call stopped, and score it once on the test split.
+
+    Where several processes share a run, all of them call this; the first one reads and writes the directory.
 
     Args:
       task: what to train.
@@ -77,6 +75,7 @@ def fit(
         not finished) instead of random ones.
       plain: report progress as lines even on a terminal.
       save_seconds: a checkpoint is saved at each evaluation, at a stop, and whenever this time has passed.
+      devices: that share each batch; all there are when None.
 
     Returns:
       The parameters of the best checkpoint by ``task.selects`` (of the last without it), or the mean of the
@@ -92,24 +91,38 @@ def fit(
         raise InputError(f"TrainConfig: patience = {config.patience}; expected 0, since this task has no validation")
     settings = {"task": task.settings, "train": asdict(config)}
     if init_from is not None:
-        settings["init_from"] = _origin(init_from)
-    with (
-        stop_request() as stop,
-        RunProgress(str(run_dir), config.steps, plain=plain) as progress,
-        RunDirectory(run_dir, settings, progress.say) as directory,
-        Checkpoints(directory.checkpoints, say=progress.say, before_save=directory.sync_metrics) as checkpoints,
-    ):
+        settings["init_from"] = told(lambda: _origin(init_from))
+    with stop_request() as stop, _files(run_dir, settings, config.steps, plain) as (directory, checkpoints, progress):
         params = initial_params(task, config.seed)
-        if directory.scores() is None:
+        if not told(lambda: directory.scores() is not None):
             if init_from is not None:
-                params = _mean_params(init_from, settings["init_from"]["steps"], params)
-            state = TrainState(params, make_optimizer(config).init(params), jnp.zeros((), jnp.int32))
-            run = _Run(task, config, directory, checkpoints, progress, stop)
-            selection = _train(run, *_newest(run, state), save_seconds)
+                params = given(lambda: _mean_params(init_from, settings["init_from"]["steps"], params), params)
+            devices = replace(devices or all_devices(), shared=task.shared)
+            run = _Run(task, config, run_dir, devices, directory, checkpoints, progress, stop)
+            state, selection = _newest(run, initial_state(params, config))
+            selection = _train(run, devices.place(state), selection, save_seconds)
             _score(run, selection, params)
-            if stop.made:  # While it was scored.
+            if any_process(stop.made):  # While it was scored.
                 raise Stopped(f"{run_dir}: finished, and stopped as asked")
-    return fitted(run_dir, params)
+    scores = told(lambda: fitted(run_dir, params).scores)
+    return Fitted(given(lambda: fitted(run_dir, params).params, params), scores)
+
+
+@contextmanager
+def _files(path: Path, settings: dict[str, Any], steps: int, plain: bool) -> Iterator[tuple[Any, Any, Any]]:
+    """A run's directory, checkpoints and progress; stand-ins in a process that leaves them to the first one."""
+    with ExitStack() as stack:
+        opened: list[Any] = []
+
+        def open_files() -> None:
+            progress = stack.enter_context(RunProgress(str(path), steps, plain=plain))
+            directory = stack.enter_context(RunDirectory(path, settings, progress.say))
+            options = {"say": progress.say, "before_save": directory.sync_metrics}
+            checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, **options))
+            opened.extend((directory, checkpoints, progress))
+
+        told(open_files)
+        yield tuple(opened) if opened else (NoFiles(),) * 3
 
 
 def initial_params(task: Task, seed: int) -> Params:
@@ -152,12 +165,18 @@ def _origin(run_dir: Path) -> dict[str, Any]:
 
 def _newest(run: _Run, state: TrainState) -> tuple[TrainState, Selection]:
     """The newest intact checkpoint, or the given state where there is none yet, and the evaluations up to it."""
+    start, kept = told(lambda: _recovered(run))
+    state = given(lambda: run.checkpoints.load(start, state), state) if start else state
+    run.progress.start(start)
+    return state, _selection(run, kept)
+
+
+def _recovered(run: _Run) -> tuple[int, list[dict[str, Any]]]:
+    """The step to go on from, and the metrics up to it; 0 and nothing where nothing has been saved yet."""
     lines = list(run.directory.metrics())
     start = run.checkpoints.recover(_selection(run, lines).best)
     _check_complete(run, lines, start)
-    state = run.checkpoints.load(start, state) if start else state
-    run.progress.start(start)
-    return state, _selection(run, run.directory.rewind(start))
+    return start, run.directory.rewind(start)
 
 
 def _selection(run: _Run, lines: list[dict[str, Any]]) -> Selection:
@@ -166,7 +185,7 @@ def _selection(run: _Run, lines: list[dict[str, Any]]) -> Selection:
 
 def _check_complete(run: _Run, lines: list[dict[str, Any]], start: int) -> None:
     """Refuse to go on from metrics that lack a step or have one twice, or that are ahead of lost checkpoints."""
-    config, path = run.config, run.directory.path
+    config, path = run.config, run.path
     evaluated = [line["step"] for line in lines if "seconds" in line]
     if start == 0 and len(evaluated) > 2:  # The third is made when the state of the first has been saved.
         raise RunError(f"{path}: no checkpoint, although the run got to step {evaluated[-1]}. {ADVICE}")
@@ -180,39 +199,46 @@ def _check_complete(run: _Run, lines: list[dict[str, Any]], start: int) -> None:
 
 def _train(run: _Run, state: TrainState, selection: Selection, save_seconds: float) -> Selection:
     """Train until the last step, or until patience ends; return the evaluations."""
-    task, config = run.task, run.config
-    update = compiled_update(task.loss, replace(config, seed=0))
-    key = jax.random.fold_in(jax.random.key(config.seed), 1)
+    task, config, devices = run.task, run.config, run.devices
+    update = compiled_update(task.loss, replace(config, seed=0), devices)
+    key = devices.place(jax.random.fold_in(jax.random.key(config.seed), 1))
+    agree = Agreement(devices)
     saved = time.monotonic()
     began = saved - selection.seconds(int(state.step))
     for step in range(int(state.step) + 1, config.steps + 1):
         if config.patience and selection.evaluations_since_best() >= config.patience:
             break
-        state, metrics = update(state, task.batch(step - 1), key)
+        state, metrics = update(state, devices.place_batch(task.batch(step - 1)), key, agree.to_send())
+        # Asked once a step: what comes later is for the next one.
+        stopping, due = agree(metrics, run.stop.made, is_first() and time.monotonic() - saved > save_seconds)
         if step % config.log_every == 0:
             run.directory.log({"step": step, **{name: float(value) for name, value in metrics.items()}})
             _check_finite(run, state, step)
         evaluated = None
         if step % config.evaluate_every == 0 or step == config.steps:
             _check_finite(run, state, step)
-            evaluated = _evaluate(task, state.params)
-            line = {"step": step, **evaluated, "seconds": round(time.monotonic() - began, 3)}
+            evaluated = _evaluate(task, devices.whole(state.params))
+            line = told(lambda: {"step": step, **evaluated, "seconds": round(time.monotonic() - began, 3)})  # noqa: B023
             run.directory.log(line)
             selection.lines.append(line)
-        stopping = run.stop.made  # Asked once a step: what comes later is for the next one.
-        if evaluated is not None or stopping or time.monotonic() - saved > save_seconds:
-            run.checkpoints.save(step, state, selection.best())
+        if evaluated is not None or stopping or due:
+            run.checkpoints.save(step, devices.whole(state), selection.best())
             saved = time.monotonic()
         run.progress.update(step, evaluated)
         if stopping:
             raise Stopped(_stopped(run, step))
-    run.checkpoints.wait()
-    if failure := run.checkpoints.failure:
+    if failure := _failure(run):
         raise RunError(
-            f"{run.directory.checkpoints}: the last checkpoint cannot be saved ({failure}); mend this, and the same "
+            f"{run.path / 'checkpoints'}: the last checkpoint cannot be saved ({failure}); mend this, and the same "
             "command continues from the newest one that was saved"
         )
     return selection
+
+
+def _failure(run: _Run) -> str | None:
+    """Why the last checkpoint could not be saved; None where it could."""
+    run.checkpoints.wait()
+    return told(lambda: run.checkpoints.failure)
 
 
 def _evaluate(task: Task, params: Params) -> dict[str, float]:
@@ -226,23 +252,22 @@ def _check_finite(run: _Run, state: TrainState, step: int) -> None:
     count = int(state.optimizer.notfinite_count)
     if count >= run.config.skip_limit:
         raise RunError(
-            f"{run.directory.path}: loss or gradient not finite at step {step - count + 1} and at every one up to "
+            f"{run.path}: loss or gradient not finite at step {step - count + 1} and at every one up to "
             f"{step}; all were skipped (skip_limit = {run.config.skip_limit}), the parameters are those before them. "
             "A lower train.learning_rate or train.clip_norm, in another directory, may help"
         )
 
 
 def _stopped(run: _Run, step: int) -> str:
-    run.checkpoints.wait()
-    if failure := run.checkpoints.failure:
-        return f"{run.directory.path}: stopped, but step {step} cannot be saved ({failure}); an earlier one continues"
-    return f"{run.directory.path}: stopped and saved at step {step}; the same command continues"
+    if failure := _failure(run):
+        return f"{run.path}: stopped, but step {step} cannot be saved ({failure}); an earlier one continues"
+    return f"{run.path}: stopped and saved at step {step}; the same command continues"
 
 
 def _score(run: _Run, selection: Selection, like: Params) -> None:
     """Score the chosen parameters once on the test split, which finishes the run."""
     task, steps = run.task, selection.best()
-    params = _mean_params(run.directory.path, steps, like)
+    params = given(lambda: _mean_params(run.path, steps, like), like)
     valid = selection.line(steps[0]) if len(steps) == 1 else _evaluate(task, params)
     scores = {
         "test": finite_or_none({name: float(value) for name, value in task.evaluate(params, "test").items()}),
@@ -251,8 +276,9 @@ def _score(run: _Run, selection: Selection, like: Params) -> None:
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
         "seconds": max((line["seconds"] for line in selection.lines), default=0.0),
     }
-    task.finish(params, run.directory.path)
-    run.directory.finish(scores)
+    if is_first():
+        task.finish(params, run.path)
+        run.directory.finish(scores)
 
 
 def _selected_by(task: Task, valid: dict[str, Any]) -> dict[str, Any] | None:
@@ -261,42 +287,3 @@ def _selected_by(task: Task, valid: dict[str, Any]) -> dict[str, Any] | None:
         return None
     metric, direction = task.selects
     return {"metric": metric, "direction": direction, "value": valid[metric]}
-
-
-@cache  # Tasks that share a loss, such as the folds of a rolling-origin evaluation, share the compilation.
-def compiled_update(loss: Callable[..., Any], config: TrainConfig) -> Callable[..., Any]:
-    """Return the jitted ``(state, batch, key) -> (state, {metric: scalar})``; the state is donated.
-
-    A step whose loss or gradient is not finite leaves parameters and optimiser as they are, and is counted.
-
-    Args:
-      loss: a task's.
-      config: settings of the optimiser.
-    """
-    optimizer = make_optimizer(config)
-
-    def update(state: TrainState, batch: Any, key: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
-        def mean_loss(params: Params) -> tuple[jax.Array, dict[str, Any]]:
-            total, metrics = loss(params, batch, jax.random.fold_in(key, state.step))
-            return _mean(*total), metrics
-
-        (value, metrics), gradient = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
-        norm = optax.tree.norm(gradient)
-        finite = jnp.isfinite(value) & jnp.isfinite(norm)  # The optimiser itself looks at the gradient only.
-        gradient = jax.tree.map(lambda leaf: jnp.where(finite, leaf, jnp.nan), gradient)
-        updates, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
-        params = optax.apply_updates(state.params, updates)
-        report = {
-            "loss": value,
-            **{name: _mean(*pair) for name, pair in metrics.items()},
-            "gradient_norm": norm,
-            "skipped_steps": optimizer_state.total_notfinite,
-        }
-        return TrainState(params, optimizer_state, state.step + 1), report
-
-    return jax.jit(update, donate_argnums=0)
-
-
-def _mean(total: jax.Array, weight: jax.Array) -> jax.Array:
-    """Sum over weight; 0 for a batch in which nothing counts."""
-    return jnp.where(weight > 0, total / jnp.maximum(weight, jnp.finfo(jnp.float32).tiny), 0.0)

@@ -1,0 +1,182 @@
+"""Several processes that share a run: which of them writes, what the others are told, and how all stop together.
+
+The first process alone reads and writes the run's directory, so that the others need not see its disk. All processes
+make the same steps in the same order: whatever decides what comes next is either the same everywhere, as the step, or
+told by the first process.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+
+from lstm_gru.errors import InputError, RunError
+from lstm_gru.training.devices import Devices
+
+WISHES = "wishes"
+BLOCK = 1024  # Bytes; what is told comes in whole blocks, so that few sizes are compiled.
+
+
+def start_processes(address: str | None = None, count: int | None = None, index: int | None = None) -> None:
+    """Join this process with the others of its run; call this before anything else of JAX.
+
+    Args:
+      address: ``HOST:PORT`` of the first process; None reads all three from what the cluster (Slurm, Open MPI,
+        Kubernetes, Cloud TPU) says of itself.
+      count: how many processes there are.
+      index: which of them this is, from 0.
+
+    Raises:
+      InputError: when only some of the three are given, when they do not fit each other, or when there is no cluster.
+    """
+    given = [value is not None for value in (address, count, index)]
+    if any(given) and not all(given):
+        raise InputError("processes: expected all of coordinator (HOST:PORT), processes and process, or none of them")
+    if address is not None:
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal():
+            raise InputError(f"coordinator = {address!r}; expected HOST:PORT, as node1:1234")
+        if not 0 <= index < count:
+            raise InputError(f"process = {index}; expected 0 to {count - 1}, as there are {count} processes")
+    try:
+        jax.distributed.initialize(address, count, index)
+    except ValueError as error:
+        raise InputError(
+            "no cluster found in the environment (Slurm, Open MPI, Kubernetes, Cloud TPU); expected one, or "
+            "coordinator, processes and process"
+        ) from error
+
+
+def is_first() -> bool:
+    """Return whether this process reads and writes the run's directory."""
+    return jax.process_index() == 0
+
+
+def told(make: Callable[[], Any]) -> Any:
+    """Return what ``make`` returns in the first process, plain JSON values, in all of them; the others do not call it.
+
+    Raises:
+      InputError: in all processes, when ``make`` does.
+      RunError: likewise.
+
+    Example:
+      >>> told(lambda: {"step": 100})
+      {'step': 100}
+    """
+    if jax.process_count() == 1:
+        return make()
+    said = _said(make) if is_first() else ""
+    value, error, kind = json.loads(_broadcast(said))
+    if error is not None:
+        raise {"InputError": InputError, "RunError": RunError}[kind](error)
+    return value
+
+
+def _said(make: Callable[[], Any]) -> str:
+    try:
+        return json.dumps([make(), None, None])
+    except (InputError, RunError) as error:
+        return json.dumps([None, str(error), type(error).__name__])
+
+
+def _broadcast(text: str) -> str:
+    encoded = text.encode()
+    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(encoded))))
+    block = np.zeros(-(-size // BLOCK) * BLOCK, np.uint8)
+    block[: len(encoded)] = np.frombuffer(encoded, np.uint8)
+    return np.asarray(multihost_utils.broadcast_one_to_all(block))[:size].tobytes().decode()
+
+
+def given(make: Callable[[], Any], like: Any) -> Any:
+    """Return the arrays that ``make`` returns in the first process in all of them; the others do not call it.
+
+    Args:
+      make: returns arrays of one process.
+      like: arrays of the same structure, shapes and types.
+
+    Raises:
+      InputError: in all processes, when ``make`` does.
+      RunError: likewise.
+    """
+    if jax.process_count() == 1:
+        return make()
+    found = [like]
+    told(lambda: found.__setitem__(0, make()))
+    return jax.tree.map(jnp.asarray, multihost_utils.broadcast_one_to_all(found[0]))
+
+
+def any_process(wish: bool) -> bool:
+    """Return whether any process has a wish; all of them ask at once."""
+    return bool(np.any(multihost_utils.process_allgather(np.array(wish)))) if jax.process_count() > 1 else wish
+
+
+class Agreement:
+    """What any process wishes, known to all of them two steps later.
+
+    Wishes travel with a step, and are read when the next one has been begun, so that nobody waits for them; a
+    computation of their own would meet those of the steps in another order in each process. One process by itself hears
+    its own wishes at once.
+
+    Args:
+      devices: of the run.
+    """
+
+    def __init__(self, devices: Devices):
+        self._devices, self._several = devices, jax.process_count() > 1
+        self._wishes: tuple[bool, ...] = (False, False)
+        self._heard: jax.Array | None = None
+
+    def to_send(self) -> jax.Array | None:
+        """Return the wishes that the next step takes along; None where there is nobody else."""
+        if not self._several:
+            return None
+        return self._devices.place_rows(np.tile(np.array(self._wishes), (self._devices.count, 1)))
+
+    def __call__(self, metrics: dict[str, jax.Array], *wishes: bool) -> tuple[bool, ...]:
+        """Return for each wish whether any process has it.
+
+        Args:
+          metrics: of the step; the wishes that it took along are taken out.
+          wishes: of this process.
+        """
+        if not self._several:
+            return wishes
+        before, self._heard, self._wishes = self._heard, metrics.pop(WISHES), wishes
+        return (False,) * len(wishes) if before is None else tuple(np.asarray(before).tolist())
+
+
+class NoFiles:
+    """In place of a run's directory, checkpoints and progress in a process that is not the first: does nothing."""
+
+    failure = None
+
+    def __enter__(self) -> "NoFiles":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def log(self, line: Any) -> None:
+        """As `RunDirectory.log`."""
+
+    def finish(self, scores: Any) -> None:
+        """As `RunDirectory.finish`."""
+
+    def save(self, step: int, state: Any, needed: Any = ()) -> None:
+        """As `Checkpoints.save`."""
+
+    def wait(self) -> None:
+        """As `Checkpoints.wait`."""
+
+    def start(self, step: int) -> None:
+        """As `RunProgress.start`."""
+
+    def update(self, step: int, metrics: Any = None) -> None:
+        """As `RunProgress.update`."""
+
+    def say(self, text: str) -> None:
+        """As `RunProgress.say`."""
