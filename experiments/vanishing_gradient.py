@@ -32,7 +32,7 @@ WHEN = ("before", "after")
 BACK, REMAINS = 100, 0.01
 WIDTHS = {"rnn": 128, "gru": 74, "lstm": 64}  # About 17,000 parameters.
 TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, evaluate_every=100)
-RATES = {"rnn": 1e-2, "gru": 1e-2, "gru_1": 1e-2, "lstm_0": 1e-2, "lstm": 1e-2, "lstm_chrono": 1e-2}
+RATES = {"rnn": 3e-3, "gru": 3e-2, "gru_1": 3e-2, "lstm_0": 3e-2, "lstm": 3e-2, "lstm_chrono": 1e-2}
 VARIANTS = variants(MemoryConfig(problem="adding", time=200, train=TRAIN), WIDTHS, RATES)
 
 
