@@ -32,6 +32,7 @@ from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.models.tagger import TaggerConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.recurrent import unroll
+from lstm_gru.report.scaling import volume
 from lstm_gru.tasks.counting import CountingConfig, counting
 from lstm_gru.tasks.forecasting import ForecastingConfig, Parts, forecasting
 from lstm_gru.tasks.memory import MemoryConfig, memory
@@ -167,6 +168,24 @@ def test_matrices_in_pieces_are_the_same_matrices(splits):
     assert {leaf.shape for leaf in split} == {(72, 288)}  # The recurrent kernel and its two moments.
     assert len(split) == 3
     assert all(leaf.addressable_data(0).size * splits == leaf.size for leaf in split)
+
+
+@pytest.mark.parametrize("splits", [1, 4])
+def test_the_table_of_communication_counts_what_a_step_communicates(splits):
+    model = SequenceConfig(cell="lstm", features=72, depth=2)
+    task = memory(MemoryConfig(model=model, problem="copy", time=6, batch=8, train=TRAIN), {})
+    devices, params = all_devices(splits), task.init(jax.random.key(0))
+    step = jax.make_jaxpr(devices.value_and_gradient(task.loss))(params, task.batch(0), jax.random.key(1))
+    [shared] = [equation for equation in step.eqns if equation.primitive.name == "shard_map"]
+    found = {"all_gather": 0, "reduce_scatter": 0, "psum": 0}
+    for equation in shared.params["jaxpr"].eqns:
+        name, whole = equation.primitive.name, equation.outvars if "gather" in equation.primitive.name else None
+        if name in found:  # Loss, weight and metrics are scalars.
+            found[name] += sum(var.aval.size for var in whole or equation.invars if var.aval.ndim)
+    shapes = [leaf.shape for leaf in jax.tree.leaves(params)]
+    assert tuple(found.values()) == volume(shapes, devices)
+    assert found["psum"] > 0
+    assert (found["all_gather"] > 0) == (splits > 1)
 
 
 def test_only_a_divisor_of_the_devices_can_split_matrices():

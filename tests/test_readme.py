@@ -8,6 +8,8 @@ import sys
 from collections import Counter
 from dataclasses import asdict, replace
 
+import jax
+import jax.numpy as jnp
 import pytest
 from faults import FAULTS
 
@@ -16,6 +18,7 @@ from lstm_gru.config import flatten
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.records import best_rate, close_rates, record_path, recorded, recorded_rates, results_directory
+from lstm_gru.recurrent import unroll
 from lstm_gru.report.documents import (
     BLOCK,
     benchmark,
@@ -130,6 +133,9 @@ def test_python_blocks_run():
     for block in BLOCKS:
         exec(compile(block, "README.md", "exec"), names)
     assert names["logits"].shape == (4, 20, 5)
+    cell = names["ugrnn"](4)
+    params = cell.init(jax.random.key(0), in_features=3)
+    assert unroll(cell, params, jnp.ones((2, 5, 3))).outputs.shape == (2, 5, 4)
 
 
 @pytest.mark.long

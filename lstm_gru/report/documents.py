@@ -15,6 +15,7 @@ from lstm_gru.files import read_json, write_text
 from lstm_gru.records import plots_directory, recorded, recorded_rates
 from lstm_gru.report.benchmark import benchmark_record, overhead, overhead_record, speed, tables
 from lstm_gru.report.cells import cell_table
+from lstm_gru.report.scaling import scaling_record, scaling_tables
 from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, verdicts, versus
 
 BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -104,7 +105,7 @@ def faults() -> str:
 
 def benchmark() -> str:
     """Return the text of ``experiments/BENCHMARK.md``."""
-    record, loop = read_json(benchmark_record()), read_json(overhead_record())
+    record, loop, scaling = (read_json(path()) for path in (benchmark_record, overhead_record, scaling_record))
     versions = {name: version for found in record["versions"].values() for name, version in found.items()}
     parts = [
         "# How fast the layers are",
@@ -116,8 +117,10 @@ def benchmark() -> str:
         *tables(record),
         "## The training loop",
         overhead(loop),
+        "## Many devices",
+        *scaling_tables(scaling),
     ]
-    return "\n\n".join([*parts, _made_with([record, loop])]) + "\n"
+    return "\n\n".join([*parts, _made_with([record, loop, scaling])]) + "\n"
 
 
 def update_documents() -> dict[Path, bool]:
@@ -138,6 +141,8 @@ def _table_and_notes(name: str) -> str:
         return cell_table().markdown()
     if name == "speed":
         return "\n\n".join([*speed(read_json(benchmark_record())), overhead(read_json(overhead_record()))])
+    if name == "scaling":
+        return "\n\n".join(scaling_tables(read_json(scaling_record())))
     experiment = load_experiment(name)
     table = comparison(experiment, recorded(name)).markdown()
     notes = "\n".join(f"- {note}" for note in experiment.notes)

@@ -1,0 +1,118 @@
+"""Training steps a second on one and on two host devices, each in a process of its own, in interleaved rounds."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from lstm_gru.data.series import page_views
+from lstm_gru.experiment import load_experiment
+from lstm_gru.task import Task
+from lstm_gru.tasks.forecasting import Parts, forecasting
+from lstm_gru.tasks.translation import translation
+from lstm_gru.training.allocator import keep_freed_memory
+from lstm_gru.training.devices import all_devices
+from lstm_gru.training.loop import initial_params
+from lstm_gru.training.manifest import manifest
+from lstm_gru.training.step import compiled_update, initial_state
+
+SCRIPTS = Path(__file__).resolve().parent.parent
+DEVICES = (1, 2)
+WARM, STEPS = 40, 100  # Steps of a round that are not counted, for shapes to be compiled, and that are.
+
+
+def _translation() -> tuple[Task, Any]:
+    config = load_experiment("translation_grammar").config("gru")
+    return translation(config, {}), config.train
+
+
+def _forecasting() -> tuple[Task, Any]:
+    config = load_experiment("website_visitors").config("gru")
+    return forecasting(page_views(), Parts(train_end=2000, valid_end=2365), config, {}), config.train
+
+
+# What is trained, and by which name the document calls it. Neither needs a file that is not here.
+TASKS: dict[str, Callable[[], tuple[Task, Any]]] = {
+    "translation (`translation_grammar`, GRU)": _translation,
+    "forecasting (`website_visitors`, GRU)": _forecasting,
+}
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Return for each task the shapes of its parameters, and by devices the seconds a step of every round."""
+    found = []
+    for name in TASKS:
+        workers = {count: _Worker(name, count) for count in DEVICES}
+        try:
+            seconds = {f"{count}": [] for count in DEVICES}
+            for number in range(rounds):
+                for count in DEVICES[:: 1 if number % 2 else -1]:
+                    seconds[f"{count}"].append(workers[count].round())
+                said = ", ".join(f"{1e3 * taken[-1]:.2f} ms on {count}" for count, taken in seconds.items())
+                print(f"{name}, round {number + 1} of {rounds}: {said}", file=sys.stderr, flush=True)
+            found.append({"task": name, "shapes": workers[1].shapes, "seconds": seconds})
+        finally:
+            for worker in workers.values():
+                worker.close()
+    return {"measured": found, "made_with": manifest()}
+
+
+class _Worker:
+    """A process whose host is so many devices; it has the shapes ready when it answers first."""
+
+    def __init__(self, name: str, devices: int):
+        environment = {**os.environ, "JAX_NUM_CPU_DEVICES": f"{devices}", "PYTHONPATH": str(SCRIPTS)}
+        command = [sys.executable, "-m", "benchmarks.scaling", name]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+        self.shapes = self._answer()
+
+    def round(self) -> float:
+        """Return the seconds a step."""
+        print(file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> Any:
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError("a process ended while measuring; its message is above")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def _serve(name: str) -> None:
+    """Answer each line on standard input with the median of the seconds that steps take."""
+    keep_freed_memory()
+    task, config = TASKS[name]()
+    devices = replace(all_devices(), shared=task.shared)
+    params = initial_params(task, config.seed)
+    update = compiled_update(task.loss, replace(config, seed=0), devices)
+    state, key = devices.place(initial_state(params, config)), devices.place(jax.random.key(1))
+    print(json.dumps([list(leaf.shape) for leaf in jax.tree.leaves(params)]), flush=True)
+    step = 0
+    for _ in sys.stdin:
+        taken = []
+        for counted in [False] * WARM + [True] * STEPS:
+            began = time.perf_counter()
+            state, metrics = update(state, devices.place_batch(task.batch(step)), key)
+            jax.block_until_ready(metrics)
+            step += 1
+            if counted:
+                taken.append(time.perf_counter() - began)
+        print(json.dumps(statistics.mean(taken)), flush=True)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
