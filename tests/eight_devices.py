@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
+from jax import export
 from jax.sharding import AxisType, PartitionSpec
 from tools import assert_close, daily_series, random_params
 
@@ -186,6 +187,18 @@ def test_the_table_of_communication_counts_what_a_step_communicates(splits):
     assert tuple(found.values()) == volume(shapes, devices)
     assert found["psum"] > 0
     assert (found["all_gather"] > 0) == (splits > 1)
+
+
+@pytest.mark.parametrize("splits", [1, 4])
+def test_a_step_that_eight_devices_share_lowers_for_every_platform(splits):
+    model = SequenceConfig(cell="lstm", features=72, dropout=0.2)
+    task, platforms = memory(MemoryConfig(model=model, problem="copy", time=6, batch=8), {}), ("cpu", "cuda", "tpu")
+    arguments = jax.eval_shape(
+        lambda key: (initial_state(task.init(key), TRAIN), jax.tree.map(jnp.asarray, task.batch(0)), key),
+        jax.random.key(0),
+    )
+    exported = export.export(compiled_update(task.loss, TRAIN, all_devices(splits)), platforms=platforms)(*arguments)
+    assert (exported.platforms, exported.nr_devices) == (platforms, 8)
 
 
 def test_only_a_divisor_of_the_devices_can_split_matrices():

@@ -103,8 +103,9 @@ def _throughput(record: Mapping[str, Any]) -> Table:
 
 
 def _communication(record: Mapping[str, Any]) -> Table:
-    ways = [(found, splits) for found in record["measured"] for splits in (1, SPLITS)]
-    names = [f"{found['task'].split(' ')[0]}, {'split' if splits > 1 else 'whole'}" for found, splits in ways]
+    largest = max(record["measured"], key=lambda found: _size(found["shapes"]))
+    ways = [(largest, splits) for splits in (1, SPLITS)]
+    names = [f"{found['task'].split(' (')[0]}, {'split' if splits > 1 else 'whole'}" for found, splits in ways]
     rows = []
     for count in COUNTS:
         cells = []
