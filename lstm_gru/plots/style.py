@@ -42,13 +42,16 @@ def strokes(count: int) -> list[Stroke]:
     return [Stroke(colour, line, marker) for (line, colour), marker in islice(looks, count)]
 
 
-def empty_figure(title: str, labels: tuple[str, str], note: str = "") -> tuple[Figure, Axes]:
-    """Return a figure with the common dress; labels are those of x and y, the note stands below the title."""
+def empty_figure(title: str, labels: tuple[str, str], note: str = "", left: float = LEFT) -> tuple[Figure, Axes]:
+    """Return a figure with the common dress; labels are those of x and y, the note stands below the title.
+
+    The left margin is in inches.
+    """
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.add_axes(place(RIGHT), facecolor="white")
+    axes = figure.add_axes(place(RIGHT, left), facecolor="white")
     axes.set_title(title, loc="left", fontsize=TITLE_SIZE, fontweight="bold", color=INK, pad=29)
-    figure.text(LEFT / WIDTH, 1 - (TOP - 0.1) / HEIGHT, note, fontsize=TEXT_SIZE, color=GREY)
+    figure.text(left / WIDTH, 1 - (TOP - 0.1) / HEIGHT, note, fontsize=TEXT_SIZE, color=GREY)
     axes.set_xlabel(labels[0], fontsize=TEXT_SIZE, color=INK)
     axes.set_ylabel(labels[1], fontsize=TEXT_SIZE, color=INK)
     axes.spines[["left", "right", "top"]].set_visible(False)
@@ -63,10 +66,10 @@ def empty_figure(title: str, labels: tuple[str, str], note: str = "") -> tuple[F
     return figure, axes
 
 
-def place(right: float) -> tuple[float, float, float, float]:
-    """Return left, bottom, width and height of the axes as fractions, with a right margin in inches."""
-    width, height = WIDTH - LEFT - right, HEIGHT - TOP - BOTTOM
-    return LEFT / WIDTH, BOTTOM / HEIGHT, width / WIDTH, height / HEIGHT
+def place(right: float, left: float = LEFT) -> tuple[float, float, float, float]:
+    """Return left, bottom, width and height of the axes as fractions, with margins in inches."""
+    width, height = WIDTH - left - right, HEIGHT - TOP - BOTTOM
+    return left / WIDTH, BOTTOM / HEIGHT, width / WIDTH, height / HEIGHT
 
 
 def band(axes: Axes, x: np.ndarray, lower: np.ndarray, upper: np.ndarray, colour: str) -> None:
