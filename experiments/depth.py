@@ -2,7 +2,7 @@
 
 Source: the two corpora and the score of Boulanger-Lewandowski, Bengio & Vincent 2012 and Chung et al. 2014
 (arXiv:1412.3555), as in ``experiments/jsb_chorales.py``. About 100,000 parameters each, so that what is compared is
-their shape; dropout of 0.3 after every layer.
+their shape; dropout of 0.1 after every layer.
 
 Run it with ``lstm-gru reproduce depth`` or ``python experiments/depth.py``.
 """
@@ -22,19 +22,33 @@ from lstm_gru.plots import learning_curves
 from lstm_gru.task import Task
 from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
 
-CORPORA = {"jsb_chorales": 1024, "nottingham": 4096}  # Steps of a batch.
+CORPORA = {"jsb_chorales": 1024, "nottingham": 2048}  # Steps of a batch.
 DEPTHS = (1, 2, 3, 4)
 # By depth, widths that give 98,600 to 101,200 parameters.
 WIDTHS = {"rnn": (240, 155, 125, 107), "gru": (133, 87, 70, 61), "lstm": (112, 74, 60, 52)}
 NAMES = {"rnn": "tanh", "gru": "GRU", "lstm": "LSTM"}
-TRAIN = TrainConfig(steps=1500, learning_rate=3e-3, warmup_steps=50, weight_decay=0.01, evaluate_every=75)
+TRAIN = TrainConfig(steps=2000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
+RATES = {
+    "rnn_1": 1e-2,
+    "rnn_2": 1e-2,
+    "rnn_3": 1e-2,
+    "rnn_4": 1e-2,
+    "gru_1": 1e-2,
+    "gru_2": 1e-2,
+    "gru_3": 1e-2,
+    "gru_4": 1e-2,
+    "lstm_1": 1e-2,
+    "lstm_2": 1e-2,
+    "lstm_3": 1e-2,
+    "lstm_4": 1e-2,
+}
 
 
 def variant(cell: str, depth: int) -> MusicConfig:
     """Return a variant's configuration; the corpus is the fold's."""
     features = WIDTHS[cell][depth - 1]
-    model = SequenceConfig(cell=cell, features=features, depth=depth, input_dropout=0.15, dropout=0.3)
-    return MusicConfig(model=model, train=TRAIN)
+    model = SequenceConfig(cell=cell, features=features, depth=depth, input_dropout=0.05, dropout=0.1)
+    return MusicConfig(model=model, train=replace(TRAIN, learning_rate=RATES[f"{cell}_{depth}"]))
 
 
 VARIANTS = {f"{cell}_{depth}": variant(cell, depth) for cell in WIDTHS for depth in DEPTHS}
@@ -97,7 +111,7 @@ EXPERIMENT = Experiment(
     minutes=40,
     variants=VARIANTS,
     folds=folds,
-    learning_rates=(1e-3, 3e-3, 1e-2),
+    learning_rates=(3e-3, 1e-2, 3e-2),
     score=score,
     scores={"nats_jsb_chorales": "chorales, nats a step", "nats_nottingham": "Nottingham, nats a step"},
     headline=("nats_jsb_chorales", "nats_nottingham"),
