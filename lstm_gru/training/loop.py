@@ -104,8 +104,7 @@ def fit(
             _score(run, selection, params)
             if any_process(stop.made):  # While it was scored.
                 raise Stopped(f"{run_dir}: finished, and stopped as asked")
-    scores = told(lambda: fitted(run_dir, params).scores)
-    return Fitted(given(lambda: fitted(run_dir, params).params, params), scores)
+    return fitted(run_dir, params)
 
 
 @contextmanager
@@ -140,10 +139,15 @@ def fitted(run_dir: Path, like: Params) -> Fitted:
     Raises:
       RunError: when a checkpoint is damaged or belongs to another model.
     """
+    scores = told(lambda: _finished(run_dir))
+    return Fitted(given(lambda: _mean_params(run_dir, scores["chosen_steps"], like), like), scores)
+
+
+def _finished(run_dir: Path) -> dict[str, Any]:
     scores = read_json(run_dir / "scores.json")
     if not isinstance(scores, dict) or not isinstance(scores.get("chosen_steps"), list):
         raise RunError(f"{run_dir / 'scores.json'}: names no chosen_steps; restore the file from a copy of the run")
-    return Fitted(_mean_params(run_dir, scores["chosen_steps"], like), scores)
+    return scores
 
 
 def _mean_params(run_dir: Path, steps: list[int], like: Params) -> Params:
