@@ -7,8 +7,11 @@ SIGTERM and Ctrl-C end training after the running step, with its state saved, an
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+
+import jax
 
 from lstm_gru.commands.evaluate import evaluate
 from lstm_gru.commands.forecast import forecast
@@ -48,13 +51,34 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
-    """Return a command's exit code; errors that a user can do something about end in one sentence."""
+    """Return a command's exit code; errors that a user can do something about end in one sentence.
+
+    Where several processes share a run, any error ends this one at once: JAX would have it wait for the others.
+    """
+    try:
+        code = _exit_code(command, argv)
+    except Exception:
+        if jax.distributed.is_initialized():
+            traceback.print_exc()
+            os._exit(1)
+        raise
+    if code not in (0, Stopped().code) and jax.distributed.is_initialized():
+        sys.stdout.flush()
+        os._exit(code)
+    return code
+
+
+def _exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
     try:
         return command(argv)
     except InputError as error:
         return _end(f"error: {error}", 2)
     except RunError as error:
         return _end(f"error: {error}", 1)
+    except jax.errors.JaxRuntimeError:
+        if not jax.distributed.is_initialized():
+            raise
+        return _end("error: another process of this run has ended or does not answer; its message says why", 1)
     except BrokenPipeError:  # Whoever reads the output has enough of it, as `head` has.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what Python still writes at its end.
         return 128 + signal.SIGPIPE

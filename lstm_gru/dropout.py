@@ -40,8 +40,9 @@ def drop(key: Array | None, xs: Array, rate: float) -> Array:
 def by_row(draw: Callable[[Array], Array], key: Array, rows: int) -> Array:
     """Return noise for each row of a batch, drawn from the key and the row's number alone.
 
-    Where the batch is divided among devices (inside `jax.shard_map`), a row has the number that it has in the whole
-    batch. So each has the same noise, however many devices share the batch, and rows that fill it up change nothing.
+    Inside `jax.shard_map`, all of whose axes must divide the batch in their order, a row has the number that it has in
+    the whole batch. So each has the same noise, however many devices share the batch, and rows that fill it up change
+    nothing.
 
     Args:
       draw: ``key -> noise`` of one row.

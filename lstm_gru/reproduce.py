@@ -26,7 +26,7 @@ from lstm_gru.training.allocator import keep_freed_memory
 from lstm_gru.training.devices import all_devices
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest
-from lstm_gru.training.processes import any_process, is_first
+from lstm_gru.training.processes import any_process, is_first, told
 from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.training.stopping import stop_request
 
@@ -100,10 +100,11 @@ def execute(run: Run) -> Record:
       InputError: on an unknown experiment or variant, or when the directory belongs to another configuration.
       Stopped: after SIGTERM or Ctrl-C, with the state saved.
     """
-    config, tasks, devices = run.full_config(), run.tasks(), all_devices(run.splits)
-    directories = {fold: run.directory / fold for fold in tasks}
+    config, devices = run.full_config(), all_devices(run.splits)
     done = {}
     with stop_request() as stop:
+        tasks = run.tasks()
+        directories = {fold: run.directory / fold for fold in tasks}
         for fold, task in tasks.items():
             if any_process(stop.made):  # Before the first step, or after the last of the fold before.
                 raise Stopped()
@@ -111,10 +112,14 @@ def execute(run: Run) -> Record:
             options = {"init_from": init_from, "plain": run.plain, "devices": devices}
             done[fold] = fit(task, config.train, directories[fold], **options).scores
     drop_compiled(MOST_REGIONS)
-    if not is_first():
-        return {}
-    first = next(iter(tasks))
-    record = {
+    told(lambda: write_json(run.directory / RECORD, _record(run, config, directories, done)))
+    return read_json(run.directory / RECORD) if is_first() else {}
+
+
+def _record(run: Run, config: Any, directories: Mapping[str, Path], done: Mapping[str, Mapping[str, Any]]) -> Record:
+    """The record of a run whose folds have these scores in ``scores.json``."""
+    first = next(iter(done))
+    return {
         "experiment": run.experiment,
         "variant": run.variant,
         "seed": run.seed,
@@ -127,8 +132,6 @@ def execute(run: Run) -> Record:
         "config": asdict(config),
         "made_with": read_json(directories[first] / "manifest.json"),
     }
-    write_json(run.directory / RECORD, record)
-    return record
 
 
 def drop_compiled(most: int) -> None:

@@ -1,6 +1,6 @@
 """What needs several devices: run by `test_devices.py` in a process whose host is eight.
 
-Every task with noise on, batches that eight do not divide, and models whose backward passes differ.
+Every kind of task, with noise where it has any, batches that eight do not divide, and cells of every kind.
 """
 
 from dataclasses import replace
@@ -40,14 +40,14 @@ from lstm_gru.tasks.memory import MemoryConfig, memory
 from lstm_gru.tasks.seasonal import OriginConfig, SeasonalConfig, seasonal_forecasting
 from lstm_gru.tasks.tagging import TaggingConfig, tagging
 from lstm_gru.tasks.translation import RecurrentTranslation, TextConfig, TransformerTranslation, translation
-from lstm_gru.training.devices import AXES, Devices, all_devices
+from lstm_gru.training.devices import all_devices, one_device
 from lstm_gru.training.loop import fit
 from lstm_gru.training.step import compiled_update, initial_state
 
 F, H, B, T = 3, 4, 4, 6
 LENGTHS = (6, 0, 3, 1)
 TRAIN = TrainConfig(steps=20, learning_rate=0.01)
-ONE = Devices(jax.make_mesh((1, 1), AXES, devices=jax.devices()[:1], axis_types=(AxisType.Auto,) * 2))
+ONE = one_device()
 
 
 def inputs():
@@ -127,7 +127,7 @@ def steps(task, devices, count=3):
     """The metrics of a few steps, and the parameters after them."""
     devices = replace(devices, shared=task.shared)
     state = devices.place(initial_state(task.init(jax.random.key(0)), TRAIN))
-    update, key, found = compiled_update(task.loss, TRAIN, devices), devices.place(jax.random.key(1)), []
+    update, key, found = compiled_update(task.loss, TRAIN, devices), devices.place_everywhere(jax.random.key(1)), []
     for step in range(count):
         state, metrics = update(state, devices.place_batch(task.batch(step)), key)
         found.append({name: float(value) for name, value in metrics.items()})
@@ -184,9 +184,9 @@ def test_the_table_of_communication_counts_what_a_step_communicates(splits):
         if name in found:  # Loss, weight and metrics are scalars.
             found[name] += sum(var.aval.size for var in whole or equation.invars if var.aval.ndim)
     shapes = [leaf.shape for leaf in jax.tree.leaves(params)]
-    assert tuple(found.values()) == volume(shapes, devices)
-    assert found["psum"] > 0
-    assert (found["all_gather"] > 0) == (splits > 1)
+    split, summed = volume(shapes, devices)
+    assert found == {"all_gather": split, "reduce_scatter": split, "psum": summed}
+    assert (split > 0) == (splits > 1)
 
 
 @pytest.mark.parametrize("splits", [1, 4])
@@ -199,6 +199,12 @@ def test_a_step_that_eight_devices_share_lowers_for_every_platform(splits):
     )
     exported = export.export(compiled_update(task.loss, TRAIN, all_devices(splits)), platforms=platforms)(*arguments)
     assert (exported.platforms, exported.nr_devices) == (platforms, 8)
+
+
+def test_matrices_too_small_to_be_split_are_named():
+    task = of_memory("lstm", "adding")(None)
+    with pytest.raises(InputError, match="none has 16,384 values and an axis that 2 divides; expected 1"):
+        all_devices(2).place(initial_state(task.init(jax.random.key(0)), TRAIN))
 
 
 def test_only_a_divisor_of_the_devices_can_split_matrices():

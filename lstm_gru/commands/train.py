@@ -65,8 +65,11 @@ def train(argv: list[str]) -> int:
         names = (*(field.name for field in fields(TrainArguments)), *_options(type(config)))
         valid = ", ".join("--" + name.replace("_", "-") for name in names if name != "train.seed")
         raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
-    if arguments.cluster or {arguments.coordinator, arguments.processes, arguments.process} != {None}:
-        start_processes(arguments.coordinator, arguments.processes, arguments.process)
+    told_here = (arguments.coordinator, arguments.processes, arguments.process)
+    if arguments.cluster and any(value is not None for value in told_here):
+        raise InputError("--cluster with --coordinator, --processes or --process; expected one way or the other")
+    if arguments.cluster or any(value is not None for value in told_here):
+        start_processes(*told_here)
     directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
     command = shlex.join(["lstm-gru", "train", *argv])
     run = Run(

@@ -20,16 +20,14 @@ BYTES = 4  # Of a float32.
 
 
 class Volume(NamedTuple):
-    """Values that one device has at an end of each kind of communication in a step.
+    """Values that one device has a part in communicating in a step.
 
     Attributes:
-      gathered: of the matrices that are put together along ``model``.
-      scattered: of their gradients, which are added up in pieces.
+      split: of the matrices that are put together along ``model``, and whose gradients are added up in pieces.
       summed: of the gradients that are added up over the devices which hold the same piece, or over all.
     """
 
-    gathered: int
-    scattered: int
+    split: int
     summed: int
 
 
@@ -44,23 +42,22 @@ def scaling_tables(record: Mapping[str, Any]) -> list[str]:
         "Steps of training a second on host devices that share two cores; a speed-up is the median over rounds, its "
         "range in brackets",
         _throughput(record).markdown(),
-        "Megabytes that each device sends in a step, and holds of parameters and both moments of Adam, by the number "
-        f"of devices; with matrices whole on each, and split over {SPLITS} (`--split-matrices {SPLITS}`)",
+        "Computed, not measured: megabytes that each device sends in a step, going round in rings, and holds between "
+        "steps of parameters and both moments of Adam, by the number of devices; with matrices whole on each, and "
+        f"split over {SPLITS} (`--split-matrices {SPLITS}`). More devices than a batch has rows have nothing to do",
         _communication(record).markdown(),
     ]
 
 
 def volume(shapes: Iterable[Sequence[int]], devices: Devices) -> Volume:
     """Return what is communicated for parameters of these shapes, by the rule of `Devices.piece`."""
-    found = [0, 0, 0]
+    split, summed = 0, 0
     for shape in shapes:
-        leaf = jax.ShapeDtypeStruct(tuple(shape), np.float32)
         size = math.prod(shape)
-        split = bool(devices.piece(leaf))
-        found[0] += size * split
-        found[1] += size * split
-        found[2] += size // devices.splits if split else size
-    return Volume(*found)
+        in_pieces = bool(devices.piece(jax.ShapeDtypeStruct(tuple(shape), np.float32)))
+        split += size * in_pieces
+        summed += size // devices.splits if in_pieces else size
+    return Volume(split, summed)
 
 
 def sent(shapes: Iterable[Sequence[int]], devices: Devices) -> float:
@@ -68,17 +65,16 @@ def sent(shapes: Iterable[Sequence[int]], devices: Devices) -> float:
 
     Equation, for n devices in groups of m that share one copy of the matrices of L values, and S other values::
 
-        (m-1)/m L  +  (m-1)/m L  +  2 (n/m - 1)/(n/m) L/m  +  2 (n-1)/n S
+        2 (m-1)/m L  +  2 (n/m - 1)/(n/m) L/m  +  2 (n-1)/n S
 
     to gather the matrices, to scatter their gradients, to add up pieces over groups, and the others over all. Source:
     Patarasuk & Yuan 2009, section 3 (what a ring needs is the least that any algorithm does).
     """
-    shapes = list(shapes)
     n, m = devices.count, devices.splits
     found = volume(shapes, devices)
-    pieces = found.gathered // m
+    pieces = found.split // m
     ring = lambda size: (size - 1) / size  # noqa: E731
-    matrices = ring(m) * (found.gathered + found.scattered) + 2 * ring(n // m) * pieces
+    matrices = 2 * ring(m) * found.split + 2 * ring(n // m) * pieces
     return BYTES * (matrices + 2 * ring(n) * (found.summed - pieces))
 
 

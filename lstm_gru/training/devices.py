@@ -70,9 +70,18 @@ class Devices:
         return PartitionSpec() if name in self.shared else PartitionSpec(AXES)
 
     def place(self, state: Any) -> Any:
-        """Return a training state, of which every process has all, on the devices."""
+        """Return a training state, of which every process has all, on the devices.
+
+        Raises:
+          InputError: when matrices are to be split and none is large enough.
+        """
         if self.count == 1:
             return state
+        if self.splits > 1 and not any(self.piece(leaf) for leaf in jax.tree.leaves(state)):
+            raise InputError(
+                f"matrices split over {self.splits} devices: none has {LARGE:,} values and an axis that {self.splits} "
+                "divides; expected 1 for this model"
+            )
         return jax.tree.map(lambda leaf: _placed(leaf, NamedSharding(self.mesh, self.piece(leaf))), state)
 
     def place_batch(self, batch: Batch) -> Batch:
@@ -89,6 +98,10 @@ class Devices:
             for name, leaf in batch.items()
         }
 
+    def place_everywhere(self, leaf: jax.Array) -> jax.Array:
+        """Return an array that is equal in every process, as a key, on each of the devices."""
+        return leaf if self.count == 1 else _placed(leaf, self._everywhere)
+
     def place_rows(self, rows: np.ndarray) -> jax.Array:
         """Return an array of rows, of which every process has all, on the devices."""
         return _placed(rows, NamedSharding(self.mesh, PartitionSpec(AXES)))
@@ -104,13 +117,27 @@ class Devices:
         place = lambda leaf: NamedSharding(self.mesh, self.piece(leaf))  # noqa: E731
         return jax.tree.map(lambda leaf: jax.lax.with_sharding_constraint(leaf, place(leaf)), state)
 
-    def whole(self, state: Any) -> Any:
-        """Return a state as this process's first device has it, matrices put together; valid until it is donated."""
+    def whole(self, tree: Any) -> Any:
+        """Return arrays as this process's first device has them, matrices put together.
+
+        They are valid until those that were given are donated.
+        """
+        if self.count == 1:
+            return tree
+        return jax.tree.map(lambda leaf: self._put_together(leaf).addressable_data(0), tree)
+
+    def on_host(self, state: Any) -> Any:
+        """Return a state as NumPy arrays; one matrix after the other is put together, never all at once."""
         if self.count == 1:
             return state
-        if self.splits > 1:
-            state = jax.jit(lambda state: state, out_shardings=self._everywhere)(state)
-        return jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
+        return jax.tree.map(lambda leaf: np.array(self._put_together(leaf).addressable_data(0)), state)
+
+    def _put_together(self, leaf: jax.Array) -> jax.Array:
+        return self._whole(leaf) if self.piece(leaf) else leaf
+
+    @cached_property
+    def _whole(self) -> Callable[[jax.Array], jax.Array]:
+        return jax.jit(lambda leaf: leaf, out_shardings=self._everywhere)
 
     def value_and_gradient(self, loss: Callable[..., Any]) -> ValueAndGradient:
         """Return ``(params, batch, key) -> ((mean loss, {metric: mean}), gradient)`` of all rows on all devices.
@@ -141,6 +168,12 @@ class Devices:
             )(params, batch, key)
 
         return apply
+
+
+def one_device() -> Devices:
+    """Return the first device of this process."""
+    devices = jax.local_devices()[:1]
+    return Devices(jax.make_mesh((1, 1), AXES, devices=devices, axis_types=(AxisType.Auto,) * 2))
 
 
 def all_devices(splits: int = 1) -> Devices:

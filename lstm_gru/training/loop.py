@@ -6,6 +6,7 @@ therefore continues from its newest checkpoint to the same bits, on the same ver
 devices; on more or fewer devices it continues to the same values within rounding.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from lstm_gru.files import finite_or_none, read_json
 from lstm_gru.task import Params, Task
 from lstm_gru.training.checkpoint import ADVICE, Checkpoints
 from lstm_gru.training.devices import Devices, all_devices
-from lstm_gru.training.processes import Agreement, NoFiles, any_process, given, is_first, told
+from lstm_gru.training.processes import WISHES, Agreement, NoFiles, any_process, given, is_first, told
 from lstm_gru.training.progress import RunProgress
 from lstm_gru.training.run_directory import RunDirectory
 from lstm_gru.training.selection import Selection
@@ -92,19 +93,23 @@ def fit(
     settings = {"task": task.settings, "train": asdict(config)}
     if init_from is not None:
         settings["init_from"] = told(lambda: _origin(init_from))
+    _check_alike(settings)
     with stop_request() as stop, _files(run_dir, settings, config.steps, plain) as (directory, checkpoints, progress):
-        params = initial_params(task, config.seed)
         if not told(lambda: directory.scores() is not None):
-            if init_from is not None:
-                params = given(lambda: _mean_params(init_from, settings["init_from"]["steps"], params), params)
             devices = replace(devices or all_devices(), shared=task.shared)
             run = _Run(task, config, run_dir, devices, directory, checkpoints, progress, stop)
-            state, selection = _newest(run, initial_state(params, config))
-            selection = _train(run, devices.place(state), selection, save_seconds)
-            _score(run, selection, params)
+            selection = _train(run, *_newest(run, _start(run, init_from, settings)), save_seconds)
+            told(lambda: _score(run, selection))
             if any_process(stop.made):  # While it was scored.
                 raise Stopped(f"{run_dir}: finished, and stopped as asked")
-    return fitted(run_dir, params)
+    return fitted(run_dir, initial_params(task, config.seed))
+
+
+def _check_alike(settings: dict[str, Any]) -> None:
+    """Refuse to train where processes were given different things."""
+    own = json.loads(json.dumps(settings))
+    if any_process(told(lambda: own) != own):
+        raise InputError("processes were given different configurations or data; expected the same command in all")
 
 
 @contextmanager
@@ -122,6 +127,14 @@ def _files(path: Path, settings: dict[str, Any], steps: int, plain: bool) -> Ite
 
         told(open_files)
         yield tuple(opened) if opened else (NoFiles(),) * 3
+
+
+def _start(run: _Run, init_from: Path | None, settings: dict[str, Any]) -> TrainState:
+    """The state before the first step."""
+    params = initial_params(run.task, run.config.seed)
+    if init_from is not None:
+        params = given(lambda: _mean_params(init_from, settings["init_from"]["steps"], params), params)
+    return initial_state(params, run.config)
 
 
 def initial_params(task: Task, seed: int) -> Params:
@@ -168,11 +181,11 @@ def _origin(run_dir: Path) -> dict[str, Any]:
 
 
 def _newest(run: _Run, state: TrainState) -> tuple[TrainState, Selection]:
-    """The newest intact checkpoint, or the given state where there is none yet, and the evaluations up to it."""
+    """The newest intact checkpoint, else the given state, on the devices; and the evaluations up to it."""
     start, kept = told(lambda: _recovered(run))
     state = given(lambda: run.checkpoints.load(start, state), state) if start else state
     run.progress.start(start)
-    return state, _selection(run, kept)
+    return run.devices.place(state), _selection(run, kept)
 
 
 def _recovered(run: _Run) -> tuple[int, list[dict[str, Any]]]:
@@ -205,7 +218,7 @@ def _train(run: _Run, state: TrainState, selection: Selection, save_seconds: flo
     """Train until the last step, or until patience ends; return the evaluations."""
     task, config, devices = run.task, run.config, run.devices
     update = compiled_update(task.loss, replace(config, seed=0), devices)
-    key = devices.place(jax.random.fold_in(jax.random.key(config.seed), 1))
+    key = devices.place_everywhere(jax.random.fold_in(jax.random.key(config.seed), 1))
     agree = Agreement(devices)
     saved = time.monotonic()
     began = saved - selection.seconds(int(state.step))
@@ -213,20 +226,24 @@ def _train(run: _Run, state: TrainState, selection: Selection, save_seconds: flo
         if config.patience and selection.evaluations_since_best() >= config.patience:
             break
         state, metrics = update(state, devices.place_batch(task.batch(step - 1)), key, agree.to_send())
+        due = is_first() and time.monotonic() - saved > save_seconds
+        saved = time.monotonic() if due else saved
         # Asked once a step: what comes later is for the next one.
-        stopping, due = agree(metrics, run.stop.made, is_first() and time.monotonic() - saved > save_seconds)
+        stopping, due = agree(metrics.pop(WISHES, None), run.stop.made, due)
         if step % config.log_every == 0:
             run.directory.log({"step": step, **{name: float(value) for name, value in metrics.items()}})
             _check_finite(run, state, step)
         evaluated = None
         if step % config.evaluate_every == 0 or step == config.steps:
             _check_finite(run, state, step)
-            evaluated = _evaluate(task, devices.whole(state.params))
-            line = told(lambda: {"step": step, **evaluated, "seconds": round(time.monotonic() - began, 3)})  # noqa: B023
+            params = devices.whole(state.params)
+            evaluated = told(lambda: _evaluate(task, params))  # noqa: B023 (called at once)
+            line = {"step": step, **evaluated, "seconds": told(lambda: round(time.monotonic() - began, 3))}
             run.directory.log(line)
             selection.lines.append(line)
+            del params  # It is donated to the next step.
         if evaluated is not None or stopping or due:
-            run.checkpoints.save(step, devices.whole(state), selection.best())
+            run.checkpoints.save(step, devices.on_host(state), selection.best())
             saved = time.monotonic()
         run.progress.update(step, evaluated)
         if stopping:
@@ -263,15 +280,16 @@ def _check_finite(run: _Run, state: TrainState, step: int) -> None:
 
 
 def _stopped(run: _Run, step: int) -> str:
+    sentence = f"{run.path}: stopped and saved at step {step}; the same command continues"
     if failure := _failure(run):
-        return f"{run.path}: stopped, but step {step} cannot be saved ({failure}); an earlier one continues"
-    return f"{run.path}: stopped and saved at step {step}; the same command continues"
+        sentence = f"{run.path}: stopped, but step {step} cannot be saved ({failure}); an earlier one continues"
+    return told(lambda: sentence)
 
 
-def _score(run: _Run, selection: Selection, like: Params) -> None:
+def _score(run: _Run, selection: Selection) -> None:
     """Score the chosen parameters once on the test split, which finishes the run."""
     task, steps = run.task, selection.best()
-    params = given(lambda: _mean_params(run.path, steps, like), like)
+    params = _mean_params(run.path, steps, initial_params(task, run.config.seed))
     valid = selection.line(steps[0]) if len(steps) == 1 else _evaluate(task, params)
     scores = {
         "test": finite_or_none({name: float(value) for name, value in task.evaluate(params, "test").items()}),
@@ -280,9 +298,8 @@ def _score(run: _Run, selection: Selection, like: Params) -> None:
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
         "seconds": max((line["seconds"] for line in selection.lines), default=0.0),
     }
-    if is_first():
-        task.finish(params, run.path)
-        run.directory.finish(scores)
+    task.finish(params, run.path)
+    run.directory.finish(scores)
 
 
 def _selected_by(task: Task, valid: dict[str, Any]) -> dict[str, Any] | None:

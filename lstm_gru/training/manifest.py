@@ -23,7 +23,7 @@ def manifest() -> dict[str, Any]:
         "platform": platform.system() + " " + platform.machine(),
         "processor": processor(),
         "cores": available_cores(),
-        "devices": [device.device_kind for device in jax.local_devices()],
+        "devices": [device.device_kind for device in jax.devices()],
         "commit": git_commit(),
     }
 

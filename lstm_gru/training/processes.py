@@ -6,6 +6,8 @@ told by the first process.
 """
 
 import json
+import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +24,7 @@ BLOCK = 1024  # Bytes; what is told comes in whole blocks, so that few sizes are
 
 
 def start_processes(address: str | None = None, count: int | None = None, index: int | None = None) -> None:
-    """Join this process with the others of its run; call this before anything else of JAX.
+    """Join this process with the others of its run; call this before anything else of JAX, and in all at about a time.
 
     Args:
       address: ``HOST:PORT`` of the first process; None reads all three from what the cluster (Slurm, Open MPI,
@@ -31,24 +33,43 @@ def start_processes(address: str | None = None, count: int | None = None, index:
       index: which of them this is, from 0.
 
     Raises:
-      InputError: when only some of the three are given, when they do not fit each other, or when there is no cluster.
+      InputError: when only some of the three are given, when they do not fit each other, when there is no cluster, or
+        when processes have different numbers of devices.
     """
-    given = [value is not None for value in (address, count, index)]
-    if any(given) and not all(given):
-        raise InputError("processes: expected all of coordinator (HOST:PORT), processes and process, or none of them")
+    _check_processes(address, count, index)
+    # Its handler of SIGTERM would take the signal for itself, before training could.
+    jax.config.update("jax_enable_preemption_service", False)
     if address is not None:
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
-            raise InputError(f"coordinator = {address!r}; expected HOST:PORT, as node1:1234")
-        if not 0 <= index < count:
-            raise InputError(f"process = {index}; expected 0 to {count - 1}, as there are {count} processes")
-    try:
-        jax.distributed.initialize(address, count, index)
-    except ValueError as error:
-        raise InputError(
-            "no cluster found in the environment (Slurm, Open MPI, Kubernetes, Cloud TPU); expected one, or "
-            "coordinator, processes and process"
-        ) from error
+        print(f"process {index} of {count}: waiting up to 5 minutes for the others at {address}", file=sys.stderr)
+        # Inside a Slurm job, JAX would otherwise leave each process only one of its GPUs.
+        jax.distributed.initialize(address, count, index, cluster_detection_method="deactivate")
+    else:
+        try:
+            jax.distributed.initialize()
+        except ValueError as error:
+            raise InputError(
+                "no cluster found in the environment (Slurm, Open MPI, Kubernetes, Cloud TPU); expected one, or "
+                "coordinator, processes and process"
+            ) from error
+    own = Counter(device.process_index for device in jax.devices())
+    if len(set(own.values())) > 1:
+        raise InputError(f"devices of the processes: {[own[k] for k in sorted(own)]}; expected as many in each")
+    any_process(False)  # The first that they do together has a time limit, so it is done now.
+
+
+def _check_processes(address: str | None, count: int | None, index: int | None) -> None:
+    known = [value is not None for value in (address, count, index)]
+    if any(known) and not all(known):
+        raise InputError("processes: expected all of coordinator (HOST:PORT), processes and process, or none of them")
+    if address is None:
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise InputError(f"coordinator = {address!r}; expected HOST:PORT, as node1:1234")
+    if count < 1:
+        raise InputError(f"processes = {count}; expected at least 1")
+    if not 0 <= index < count:
+        raise InputError(f"process = {index}; expected 0 to {count - 1}, as there are {count} processes")
 
 
 def is_first() -> bool:
@@ -61,7 +82,7 @@ def told(make: Callable[[], Any]) -> Any:
 
     Raises:
       InputError: in all processes, when ``make`` does.
-      RunError: likewise.
+      RunError: likewise; also in the others, where ``make`` raises anything else in the first.
 
     Example:
       >>> told(lambda: {"step": 100})
@@ -69,18 +90,18 @@ def told(make: Callable[[], Any]) -> Any:
     """
     if jax.process_count() == 1:
         return make()
-    said = _said(make) if is_first() else ""
+    failure, said = None, ""
+    if is_first():
+        try:
+            said = json.dumps([make(), None, None])
+        except Exception as error:  # Whatever it is, the others must not wait for what will not come.
+            failure, said = error, json.dumps([None, str(error), type(error).__name__])
     value, error, kind = json.loads(_broadcast(said))
+    if failure is not None:
+        raise failure
     if error is not None:
-        raise {"InputError": InputError, "RunError": RunError}[kind](error)
+        raise InputError(error) if kind == "InputError" else RunError(error)
     return value
-
-
-def _said(make: Callable[[], Any]) -> str:
-    try:
-        return json.dumps([make(), None, None])
-    except (InputError, RunError) as error:
-        return json.dumps([None, str(error), type(error).__name__])
 
 
 def _broadcast(text: str) -> str:
@@ -99,8 +120,8 @@ def given(make: Callable[[], Any], like: Any) -> Any:
       like: arrays of the same structure, shapes and types.
 
     Raises:
-      InputError: in all processes, when ``make`` does.
-      RunError: likewise.
+      InputError: as `told`.
+      RunError: as `told`.
     """
     if jax.process_count() == 1:
         return make()
@@ -136,16 +157,16 @@ class Agreement:
             return None
         return self._devices.place_rows(np.tile(np.array(self._wishes), (self._devices.count, 1)))
 
-    def __call__(self, metrics: dict[str, jax.Array], *wishes: bool) -> tuple[bool, ...]:
+    def __call__(self, sent: jax.Array | None, *wishes: bool) -> tuple[bool, ...]:
         """Return for each wish whether any process has it.
 
         Args:
-          metrics: of the step; the wishes that it took along are taken out.
+          sent: what came back of the wishes that the step took along.
           wishes: of this process.
         """
         if not self._several:
             return wishes
-        before, self._heard, self._wishes = self._heard, metrics.pop(WISHES), wishes
+        before, self._heard, self._wishes = self._heard, sent, wishes
         return (False,) * len(wishes) if before is None else tuple(np.asarray(before).tolist())
 
 

@@ -33,7 +33,7 @@ def compiled_update(loss: Callable[..., Any], config: TrainConfig, devices: Devi
     """Return the jitted ``(state, batch, key, wishes=None) -> (state, {metric: scalar})``; the state is donated.
 
     A step whose loss or gradient is not finite leaves parameters and optimiser as they are, and is counted.
-    Wishes, bool ``[devices, W]`` where several processes share the run, come back as one of the metrics: whether
+    Wishes, bool ``[devices, W]`` where several processes share the run, come back as the metric `WISHES`: whether
     anybody has them.
 
     Args:

@@ -107,7 +107,7 @@ def _serve(name: str) -> None:
     devices = replace(all_devices(), shared=task.shared)
     params = initial_params(task, config.seed)
     update = compiled_update(task.loss, replace(config, seed=0), devices)
-    state, key = devices.place(initial_state(params, config)), devices.place(jax.random.key(1))
+    state, key = devices.place(initial_state(params, config)), devices.place_everywhere(jax.random.key(1))
     print(json.dumps([list(leaf.shape) for leaf in jax.tree.leaves(params)]), flush=True)
     step, warm = 0, FIRST
     for _ in sys.stdin:
