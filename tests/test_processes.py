@@ -179,12 +179,17 @@ def test_an_error_in_one_process_ends_all_at_once(kind, words, tmp_path):
         (("localhost:1", 2, 2), "process = 2; expected 0 to 1, as there are 2 processes"),
         (("localhost:70000", 2, 0), "expected HOST:PORT"),
         (("localhost:1", 0, 0), "processes = 0; expected at least 1"),
-        ((None, None, None), "no cluster found in the environment"),
     ],
 )
 def test_what_does_not_tell_the_processes_is_refused(arguments, words):
     with pytest.raises(InputError, match=words):
         start_processes(*arguments)
+
+
+def test_without_a_cluster_its_flag_is_refused(tmp_path):
+    codes, text = ended([start(tmp_path / "run", "--cluster")])
+    assert codes == [2], text
+    assert "error: no cluster found in the environment" in text
 
 
 def test_one_process_asks_nobody():
