@@ -41,7 +41,7 @@ RATES = {
     "lstm": 1e-2,
     "lstm_chrono": 1e-2,
 }
-LONG_RATES = {"gru": 1e-2, "lstm": 1e-2, "lstm_chrono": 1e-2}
+LONG_RATES = {"gru": 1e-2, "lstm": 3e-2, "lstm_chrono": 3e-2}
 SHORT = MemoryConfig(problem="adding", time=200, train=TRAIN)
 VARIANTS = variants(SHORT, WIDTHS, RATES) | variants(replace(SHORT, time=600), WIDTHS, LONG_RATES, "_600")
 
