@@ -30,15 +30,15 @@ DELAYS = (200, 1000)
 WIDTHS = {"rnn": 116, "irnn": 116, "mgu": 82, "gru": 66, "lstm": 57}  # About 16,000 parameters.
 TRAIN = TrainConfig(steps=2000, learning_rate=1e-2, warmup_steps=50, evaluate_every=100)
 RATES = {
-    "rnn": 1e-2,
-    "irnn": 1e-2,
-    "mgu": 1e-2,
-    "gru": 1e-2,
-    "gru_1": 1e-2,
-    "gru_chrono": 1e-2,
-    "lstm_0": 1e-2,
-    "lstm": 1e-2,
-    "lstm_chrono": 1e-2,
+    "rnn": 3e-2,
+    "irnn": 3e-3,
+    "mgu": 3e-2,
+    "gru": 3e-2,
+    "gru_1": 3e-2,
+    "gru_chrono": 3e-2,
+    "lstm_0": 3e-2,
+    "lstm": 3e-2,
+    "lstm_chrono": 3e-2,
 }
 LONG_RATES = {"rnn": 1e-2, "gru": 1e-2, "lstm": 1e-2, "lstm_chrono": 1e-2}
 SHORT = MemoryConfig(problem="copy", time=200, train=TRAIN)
