@@ -26,7 +26,7 @@ from lstm_gru.training.allocator import keep_freed_memory
 from lstm_gru.training.devices import all_devices
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest
-from lstm_gru.training.processes import any_process, is_first, told
+from lstm_gru.training.processes import any_process, told
 from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.training.stopping import stop_request
 
@@ -94,7 +94,7 @@ def fold_directories(run: Path) -> dict[str, Path]:
 def execute(run: Run) -> Record:
     """Train every fold of a run, or continue or reread it, and return its record.
 
-    Where several processes share the run, the first one writes the record; the others return an empty one.
+    Where several processes share the run, the first one writes the record, and the others are told it.
 
     Raises:
       InputError: on an unknown experiment or variant, or when the directory belongs to another configuration.
@@ -112,14 +112,13 @@ def execute(run: Run) -> Record:
             options = {"init_from": init_from, "plain": run.plain, "devices": devices}
             done[fold] = fit(task, config.train, directories[fold], **options).scores
     drop_compiled(MOST_REGIONS)
-    told(lambda: write_json(run.directory / RECORD, _record(run, config, directories, done)))
-    return read_json(run.directory / RECORD) if is_first() else {}
+    return told(lambda: _recorded(run, config, directories, done))
 
 
-def _record(run: Run, config: Any, directories: Mapping[str, Path], done: Mapping[str, Mapping[str, Any]]) -> Record:
-    """The record of a run whose folds have these scores in ``scores.json``."""
+def _recorded(run: Run, config: Any, directories: Mapping[str, Path], done: Mapping[str, Mapping[str, Any]]) -> Record:
+    """Write and return the record of a run whose folds have these scores in ``scores.json``."""
     first = next(iter(done))
-    return {
+    record = {
         "experiment": run.experiment,
         "variant": run.variant,
         "seed": run.seed,
@@ -132,6 +131,8 @@ def _record(run: Run, config: Any, directories: Mapping[str, Path], done: Mappin
         "config": asdict(config),
         "made_with": read_json(directories[first] / "manifest.json"),
     }
+    write_json(run.directory / RECORD, record)
+    return record
 
 
 def drop_compiled(most: int) -> None:

@@ -65,11 +65,7 @@ def train(argv: list[str]) -> int:
         names = (*(field.name for field in fields(TrainArguments)), *_options(type(config)))
         valid = ", ".join("--" + name.replace("_", "-") for name in names if name != "train.seed")
         raise InputError(f"{experiment.name}: no option {unknown[0]!r}; there are {valid}")
-    told_here = (arguments.coordinator, arguments.processes, arguments.process)
-    if arguments.cluster and any(value is not None for value in told_here):
-        raise InputError("--cluster with --coordinator, --processes or --process; expected one way or the other")
-    if arguments.cluster or any(value is not None for value in told_here):
-        start_processes(*told_here)
+    _join_others(arguments)
     directory = arguments.run_dir or run_directory(RUNS, experiment.name, variant, arguments.seed)
     command = shlex.join(["lstm-gru", "train", *argv])
     run = Run(
@@ -90,6 +86,16 @@ def train(argv: list[str]) -> int:
             print(f"{heading}: {record['scores'][score]:.4f}")
     print(directory)
     return 0
+
+
+def _join_others(arguments: TrainArguments) -> None:
+    """Join the other processes of the run, where the arguments tell of any."""
+    which = (arguments.coordinator, arguments.processes, arguments.process)
+    named = any(value is not None for value in which)
+    if arguments.cluster and named:
+        raise InputError("--cluster with --coordinator, --processes or --process; expected one way or the other")
+    if arguments.cluster or named:
+        start_processes(*which)
 
 
 def _with_config(config: Any) -> type:

@@ -92,14 +92,12 @@ class Devices:
         if self.count == 1:
             return batch
         return {
-            name: _placed(
-                leaf if name in self.shared else self._filled(leaf), NamedSharding(self.mesh, self.rows(name))
-            )
+            name: self.place_everywhere(leaf) if name in self.shared else self.place_rows(self._filled(leaf))
             for name, leaf in batch.items()
         }
 
-    def place_everywhere(self, leaf: jax.Array) -> jax.Array:
-        """Return an array that is equal in every process, as a key, on each of the devices."""
+    def place_everywhere(self, leaf: Any) -> jax.Array:
+        """Return an array that is equal in every process, as a key, whole on each of the devices."""
         return leaf if self.count == 1 else _placed(leaf, self._everywhere)
 
     def place_rows(self, rows: np.ndarray) -> jax.Array:

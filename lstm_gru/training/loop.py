@@ -24,11 +24,11 @@ from lstm_gru.files import finite_or_none, read_json
 from lstm_gru.task import Params, Task
 from lstm_gru.training.checkpoint import ADVICE, Checkpoints
 from lstm_gru.training.devices import Devices, all_devices
-from lstm_gru.training.processes import WISHES, Agreement, NoFiles, any_process, given, is_first, told
+from lstm_gru.training.processes import Agreement, NoFiles, any_process, given, is_first, told
 from lstm_gru.training.progress import RunProgress
 from lstm_gru.training.run_directory import RunDirectory
 from lstm_gru.training.selection import Selection
-from lstm_gru.training.step import TrainState, compiled_update, initial_state
+from lstm_gru.training.step import WISHES, TrainState, compiled_update, initial_state
 from lstm_gru.training.stopping import StopRequest, stop_request
 
 SAVE_SECONDS = 60.0
@@ -238,7 +238,7 @@ def _train(run: _Run, state: TrainState, selection: Selection, save_seconds: flo
             _check_finite(run, state, step)
             params = devices.whole(state.params)
             evaluated = told(lambda: _evaluate(task, params))  # noqa: B023 (called at once)
-            line = {"step": step, **evaluated, "seconds": told(lambda: round(time.monotonic() - began, 3))}
+            line = {"step": step, **evaluated, "seconds": round(time.monotonic() - began, 3)}
             run.directory.log(line)
             selection.lines.append(line)
             del params  # It is donated to the next step.

@@ -19,7 +19,6 @@ from jax.experimental import multihost_utils
 from lstm_gru.errors import InputError, RunError
 from lstm_gru.training.devices import Devices
 
-WISHES = "wishes"
 BLOCK = 1024  # Bytes; what is told comes in whole blocks, so that few sizes are compiled.
 
 
@@ -173,19 +172,8 @@ class Agreement:
 class NoFiles:
     """In place of a run's directory, checkpoints and progress in a process that is not the first: does nothing."""
 
-    failure = None
-
-    def __enter__(self) -> "NoFiles":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
     def log(self, line: Any) -> None:
         """As `RunDirectory.log`."""
-
-    def finish(self, scores: Any) -> None:
-        """As `RunDirectory.finish`."""
 
     def save(self, step: int, state: Any, needed: Any = ()) -> None:
         """As `Checkpoints.save`."""
@@ -198,6 +186,3 @@ class NoFiles:
 
     def update(self, step: int, metrics: Any = None) -> None:
         """As `RunProgress.update`."""
-
-    def say(self, text: str) -> None:
-        """As `RunProgress.say`."""

@@ -12,7 +12,8 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.task import Params
 from lstm_gru.training.devices import Devices
 from lstm_gru.training.optimizer import make_optimizer
-from lstm_gru.training.processes import WISHES
+
+WISHES = "wishes"  # The metric that several processes send along.
 
 
 class TrainState(NamedTuple):

@@ -1,9 +1,7 @@
 """Layers of several libraries side by side, in interleaved rounds, each library in a process of its own."""
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
@@ -12,37 +10,12 @@ from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.libraries import LIBRARIES
+from benchmarks.process import Measuring
 from lstm_gru.errors import InputError
 from lstm_gru.training.manifest import manifest
 
-SCRIPTS = Path(__file__).resolve().parent.parent
 # What lstm_gru does for its own commands (see lstm_gru/training/allocator.py), for all alike.
 ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
-
-
-class Worker:
-    """A library's process."""
-
-    def __init__(self, name: str):
-        self.name = name
-        environment = {**os.environ, **ALLOCATOR, **LIBRARIES[name].environment, "PYTHONPATH": str(SCRIPTS)}
-        command = [sys.executable, "-m", "benchmarks.worker", name]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-
-    def measure(self, case: Case, mode: str, seconds: float) -> dict[str, Any]:
-        """Return the seconds of each call of a round, and what else is known."""
-        print(json.dumps([case, mode, seconds]), file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{self.name}: its process ended while measuring {case} {mode}; its message is above")
-        return json.loads(answer)
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def installed(names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -81,7 +54,7 @@ def measure(
     about = {"versions": versions, "made_with": manifest()}
     done = _begun(path, about)
     path.parent.mkdir(parents=True, exist_ok=True)
-    workers: dict[str, Worker] = {}
+    workers: dict[str, Measuring] = {}
     try:
         with path.open("a", encoding="utf-8") as file:
             if not path.stat().st_size:
@@ -95,8 +68,9 @@ def measure(
                         key = (number, name, case, mode)
                         if key in done:
                             continue
-                        workers[name] = workers.get(name) or Worker(name)
-                        answer = workers[name].measure(case, mode, seconds)
+                        environment = {**ALLOCATOR, **LIBRARIES[name].environment}
+                        workers[name] = workers.get(name) or Measuring("worker", name, environment)
+                        answer = workers[name].ask([case, mode, seconds])
                         print(json.dumps([*key, answer]), file=file, flush=True)
                 print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
     finally:

@@ -1,17 +1,15 @@
 """Training steps a second on one and on two host devices, each in a process of its own, in interleaved rounds."""
 
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jax
 
+from benchmarks.process import Measuring
 from lstm_gru.data.series import page_views
 from lstm_gru.experiment import load_experiment
 from lstm_gru.task import Task
@@ -24,7 +22,6 @@ from lstm_gru.training.loop import initial_params
 from lstm_gru.training.manifest import manifest
 from lstm_gru.training.step import compiled_update, initial_state
 
-SCRIPTS = Path(__file__).resolve().parent.parent
 DEVICES = (1, 2)
 FIRST, WARM, STEPS = 40, 4, 40  # Steps before the first round, until all shapes are compiled; before any; and counted.
 
@@ -58,59 +55,36 @@ def measure(rounds: int) -> dict[str, Any]:
     """Return for each task the shapes of its parameters, and by devices the seconds a step of every round."""
     found = []
     for name in TASKS:
-        workers = {count: _Worker(name, count) for count in DEVICES}
+        workers = {count: Measuring("scaling", name, {"JAX_NUM_CPU_DEVICES": f"{count}"}) for count in DEVICES}
         try:
+            shapes, *_ = [workers[count].ask("shapes") for count in DEVICES]  # All are ready then.
             seconds = {f"{count}": [] for count in DEVICES}
             for number in range(rounds):
                 for count in DEVICES[:: 1 if number % 2 else -1]:
-                    seconds[f"{count}"].append(workers[count].round())
+                    seconds[f"{count}"].append(workers[count].ask("round"))
                 said = ", ".join(f"{1e3 * taken[-1]:.2f} ms on {count}" for count, taken in seconds.items())
                 print(f"{name}, round {number + 1} of {rounds}: {said}", file=sys.stderr, flush=True)
-            found.append({"task": name, "shapes": workers[1].shapes, "seconds": seconds})
+            found.append({"task": name, "shapes": shapes, "seconds": seconds})
         finally:
             for worker in workers.values():
                 worker.close()
     return {"measured": found, "made_with": manifest()}
 
 
-class _Worker:
-    """A process whose host is so many devices; it has the shapes ready when it answers first."""
-
-    def __init__(self, name: str, devices: int):
-        environment = {**os.environ, "JAX_NUM_CPU_DEVICES": f"{devices}", "PYTHONPATH": str(SCRIPTS)}
-        command = [sys.executable, "-m", "benchmarks.scaling", name]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
-        self.shapes = self._answer()
-
-    def round(self) -> float:
-        """Return the seconds a step."""
-        print(file=self._process.stdin, flush=True)
-        return self._answer()
-
-    def _answer(self) -> Any:
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError("a process ended while measuring; its message is above")
-        return json.loads(answer)
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.stdin.close()
-        self._process.wait()
-
-
 def _serve(name: str) -> None:
-    """Answer each line on standard input with the seconds that a step takes."""
+    """Answer ``"shapes"`` on standard input with those of the parameters, ``"round"`` with the seconds of a step."""
     keep_freed_memory()
     task, config = TASKS[name]()
     devices = replace(all_devices(), shared=task.shared)
     params = initial_params(task, config.seed)
     update = compiled_update(task.loss, replace(config, seed=0), devices)
     state, key = devices.place(initial_state(params, config)), devices.place_everywhere(jax.random.key(1))
-    print(json.dumps([list(leaf.shape) for leaf in jax.tree.leaves(params)]), flush=True)
+    shapes = [list(leaf.shape) for leaf in jax.tree.leaves(params)]
     step, warm = 0, FIRST
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if json.loads(line) == "shapes":
+            print(json.dumps(shapes), flush=True)
+            continue
         for number in range(warm + STEPS):
             if number == warm:
                 began = time.perf_counter()
