@@ -58,7 +58,7 @@ def folds(config: MemoryConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
 
 
 def score(run_dirs: Mapping[str, Path]) -> Measured:
-    """Return the scores of what a run's networks said; paired comparisons are of the longest sequences."""
+    """Return the scores of what a run's networks said, and the error of each of its longest sequences."""
     return _measure({int(fold.split()[-1]): read_losses(path) for fold, path in run_dirs.items()})
 
 
@@ -71,7 +71,9 @@ def trivial() -> dict[str, Measured]:
 
 def _measure(losses: Mapping[int, np.ndarray]) -> Measured:
     scores = {f"error_{time}": float(np.mean(loss)) for time, loss in losses.items()}
-    longest = losses.get(200, ())
+    longest = (
+        losses[200] if 200 in losses else losses[600]
+    )  # Of what has both, as always 1: what others are paired with.
     return Measured(scores, {f"{number}": [float(loss), 1.0] for number, loss in enumerate(longest, start=1)})
 
 

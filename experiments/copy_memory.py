@@ -57,7 +57,7 @@ def folds(config: MemoryConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
 
 
 def score(run_dirs: Mapping[str, Path]) -> Measured:
-    """Return the score of what a run's network said; paired comparisons are of the delay of 200."""
+    """Return the score of what a run's network said, and of each sequence its loss."""
     [(fold, run_dir)] = run_dirs.items()
     return _measure(int(fold.split()[-1]), read_losses(run_dir))
 
@@ -71,9 +71,8 @@ def trivial() -> dict[str, Measured]:
 
 
 def _measure(time: int, losses: np.ndarray) -> Measured:
-    sequences = losses if time == DELAYS[0] else ()
     scores = {f"nats_{time}": float(np.mean(losses))}
-    return Measured(scores, {f"{number}": [float(loss), 1.0] for number, loss in enumerate(sequences, start=1)})
+    return Measured(scores, {f"{number}": [float(loss), 1.0] for number, loss in enumerate(losses, start=1)})
 
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:

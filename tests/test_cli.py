@@ -257,7 +257,7 @@ def test_variants_are_called_by_their_labels():
 def test_the_worst_comes_first_in_the_direction_of_the_score(better, order):
     experiment = replaced(load_experiment("page_views"), better=better)
     others = [dict(baseline=str(rmse), scores={"rmse": rmse}, folds={"a": [rmse, 1]}) for rmse in (0.5, 0.9, 0.1)]
-    run = dict(variant="gru", scores={}, folds={"a": [0.3, 1]})
+    run = dict(variant="gru", scores={"rmse": 0.3}, folds={"a": [0.3, 1]})
     assert [row[0] for row in comparison(experiment, others).rows[:3]] == [f"{x} (trivial)" for x in order]
     assert [row[0] for row in differences(experiment, [*others, run]).rows] == [str(x) for x in order]
 
@@ -265,12 +265,15 @@ def test_the_worst_comes_first_in_the_direction_of_the_score(better, order):
 def test_differences_are_those_of_the_pooled_errors_with_seeds_averaged():
     experiment = load_experiment("page_views")
     other = dict(baseline="ridge", scores={"rmse": 2.0}, folds={"a": [400.0, 100], "b": [100.0, 25]})
-    seeds = [dict(variant="gru", scores={}, folds={"a": [sum_a, 100], "b": [25.0, 25]}) for sum_a in (50.0, 150.0)]
+    mean = {"rmse": 1.0}
+    seeds = [dict(variant="gru", scores=mean, folds={"a": [sum_a, 100], "b": [25.0, 25]}) for sum_a in (50.0, 150.0)]
     table = differences(experiment, [other, *seeds])
     assert table.headings == ("RMSE less that of", "GRU")
     assert table.rows == (("ridge", "-1.000 [-1.000, -1.000]"),)  # 1 against 2 in both folds: no spread.
     without = dict(baseline="last week", scores={"rmse": 1.0}, folds={})
     assert differences(experiment, [without, other, *seeds]) == table
+    of_another_score = dict(variant="lstm", scores={"coverage": 0.8}, folds={"a": [1.0, 1]})
+    assert differences(experiment, [other, *seeds, of_another_score]) == table
     assert differences(experiment, seeds) is None
     assert differences(experiment, [other]) is None
 
@@ -280,8 +283,8 @@ def test_pairs_of_variants_are_compared_once_both_are_recorded():
     experiment = replaced(
         load_experiment("page_views"), versus=(("gru", "rnn"), ("gru", "lstm")), statistic=total, labels={"rnn": "R"}
     )
-    runs = [dict(variant="gru", folds={"a": [a], "b": [a + 4]}) for a in (1.0, 3.0)]
-    runs.append(dict(variant="rnn", folds={"b": [5.0], "a": [1.0]}))
+    runs = [dict(variant="gru", scores={"rmse": a}, folds={"a": [a], "b": [a + 4]}) for a in (1.0, 3.0)]
+    runs.append(dict(variant="rnn", scores={"rmse": 6.0}, folds={"b": [5.0], "a": [1.0]}))
     table = versus(experiment, runs)
     assert table.headings == ("", "less", "RMSE difference [95 % interval]")
     assert table.rows == (("GRU", "R", "+2.000 [+2.000, +2.000]"),)

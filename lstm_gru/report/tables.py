@@ -91,7 +91,7 @@ def differences(experiment: Experiment, records: Iterable[Mapping[str, Any]]) ->
     Returns:
       None without a variant or without anything to compare it with.
     """
-    records = [record for record in records if record["folds"]]
+    records = _with_folds(experiment, records)
     against = _worst_first(experiment, (r for r in records if "baseline" in r or "peer" in r))
     labels = variant_labels(experiment, records)
     measured = {label: _seeds_of(variant, records) for variant, label in labels.items()}
@@ -114,7 +114,7 @@ def versus(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Tabl
     Returns:
       None where no pair is recorded.
     """
-    records = [record for record in records if record["folds"]]
+    records = _with_folds(experiment, records)
     pairs = [(pair, [_seeds_of(variant, records) for variant in pair]) for pair in experiment.versus]
     rows = [
         (*map(experiment.label, pair), _difference(experiment, *measured)) for pair, measured in pairs if all(measured)
@@ -181,6 +181,11 @@ def _difference(experiment: Experiment, first: Sequence[Mapping[str, Any]], seco
     folds = list(second[0]["folds"])
     value, lower, upper = paired_bootstrap(_averaged(first, folds), _averaged(second, folds), experiment.statistic)
     return "{:+.{d}f} [{:+.{d}f}, {:+.{d}f}]".format(value, lower, upper, d=experiment.decimals)
+
+
+def _with_folds(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of which the score that ranks is known in each fold."""
+    return [record for record in records if record["folds"] and experiment.ranking in record["scores"]]
 
 
 def _averaged(runs: Sequence[Mapping[str, Any]], folds: Sequence[str] | None = None) -> np.ndarray:
