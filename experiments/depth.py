@@ -22,7 +22,7 @@ from lstm_gru.plots import learning_curves
 from lstm_gru.task import Task
 from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
 
-CORPORA = {"jsb_chorales": 1024, "nottingham": 2048}  # Steps of a batch.
+CORPORA = {"jsb_chorales": 512, "nottingham": 512}  # Steps of a batch.
 DEPTHS = (1, 2, 3, 4)
 # By depth, widths that give 98,600 to 101,200 parameters.
 WIDTHS = {"rnn": (240, 155, 125, 107), "gru": (133, 87, 70, 61), "lstm": (112, 74, 60, 52)}
