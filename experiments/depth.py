@@ -22,12 +22,12 @@ from lstm_gru.plots import learning_curves
 from lstm_gru.task import Task
 from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
 
-CORPORA = {"jsb_chorales": 512, "nottingham": 512}  # Steps of a batch.
+CORPORA = ("jsb_chorales", "nottingham")
 DEPTHS = (1, 2, 3, 4)
 # By depth, widths that give 98,600 to 101,200 parameters.
 WIDTHS = {"rnn": (240, 155, 125, 107), "gru": (133, 87, 70, 61), "lstm": (112, 74, 60, 52)}
 NAMES = {"rnn": "tanh", "gru": "GRU", "lstm": "LSTM"}
-TRAIN = TrainConfig(steps=2000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
+TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
 RATES = {
     "rnn_1": 1e-2,
     "rnn_2": 1e-2,
@@ -48,7 +48,8 @@ def variant(cell: str, depth: int) -> MusicConfig:
     """Return a variant's configuration; the corpus is the fold's."""
     features = WIDTHS[cell][depth - 1]
     model = SequenceConfig(cell=cell, features=features, depth=depth, input_dropout=0.05, dropout=0.1)
-    return MusicConfig(model=model, train=replace(TRAIN, learning_rate=RATES[f"{cell}_{depth}"]))
+    train = replace(TRAIN, learning_rate=RATES[f"{cell}_{depth}"])
+    return MusicConfig(model=model, steps_per_batch=512, train=train)
 
 
 VARIANTS = {f"{cell}_{depth}": variant(cell, depth) for cell in WIDTHS for depth in DEPTHS}
@@ -57,8 +58,7 @@ LABELS = {f"{cell}_{depth}": f"{NAMES[cell]}, depth {depth}" for cell in WIDTHS 
 
 def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
     """Return one task for each corpus."""
-    several = {corpus: replace(config, corpus=corpus, steps_per_batch=steps) for corpus, steps in CORPORA.items()}
-    return {corpus: next_step(of_corpus, settings) for corpus, of_corpus in several.items()}
+    return {corpus: next_step(replace(config, corpus=corpus), settings) for corpus in CORPORA}
 
 
 def score(run_dirs: Mapping[str, Path]) -> Measured:
