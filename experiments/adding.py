@@ -129,6 +129,11 @@ EXPERIMENT = Experiment(
         "GRU, about 70,000 (Bai et al. 2018)": {"error_600": 5.3e-5},
         "RNN, about 70,000 (Bai et al. 2018)": {"error_600": 0.177},
     },
+    repeats={
+        "gru_600": "GRU, about 70,000 (Bai et al. 2018)",
+        "lstm_600": "LSTM, about 70,000 parameters (Bai et al. 2018)",
+    },
+    repeated="error_600",
     plots=plots,
     notes=(
         "Squared error of the sum of two marked numbers, 1,000 test sequences of each length; always guessing 1 has "

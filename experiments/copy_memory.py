@@ -114,6 +114,12 @@ EXPERIMENT = Experiment(
         "GRU, about 16,000 (Bai et al. 2018)": {"nats_1000": 0.0197},
         "RNN, about 16,000 (Bai et al. 2018)": {"nats_1000": 0.0202},
     },
+    repeats={
+        "rnn_1000": "RNN, about 16,000 (Bai et al. 2018)",
+        "gru_1000": "GRU, about 16,000 (Bai et al. 2018)",
+        "lstm_1000": "LSTM, about 16,000 parameters (Bai et al. 2018)",
+    },
+    repeated="nats_1000",
     plots=plots,
     notes=(
         "Cross-entropy in nats, averaged over all T + 20 steps of 1,000 test sequences. Two thousand updates of 32 new "

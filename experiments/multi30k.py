@@ -23,7 +23,7 @@ import numpy as np
 from lstm_gru.bleu import bleu, bleu_of, bleu_statistics, chrf
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures, shorter
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures, few_steps, shorter
 from lstm_gru.files import read_json
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
@@ -38,6 +38,7 @@ from lstm_gru.tasks.translation import (
     TransformerTranslation,
     TranslationConfig,
     encoded,
+    few_pairs,
     translation,
 )
 from lstm_gru.translator import SearchConfig
@@ -238,6 +239,7 @@ EXPERIMENT = Experiment(
         "Transformer 3+3, 9.0 M (bentrevett/pytorch-seq2seq 6)": {"bleu_tokens": 36.52},
     },
     plots=plots,
+    smoke=lambda config: few_steps(few_pairs(config)),
     notes=(
         "sacreBLEU of detokenised text, lowercased unless said otherwise, and chrF, on the 1,000 pairs of the test set "
         "of 2016; beam search of 5 with a length penalty of 1, or greedy search. Perplexity is of a subword, the same "

@@ -259,6 +259,12 @@ EXPERIMENT = Experiment(
             *(6.7065, 4.1158, 0.8857, 7.2677, 4.6021, 0.8762),
         ),
     },
+    repeats={
+        "gru": "GRU (Zhao et al. 2019, Table 1)",
+        "tgcn": "T-GCN (Zhao et al. 2019, Table 1)",
+        "graph_gru": "T-GCN (Zhao et al. 2019, Table 1)",
+    },
+    repeated="rmse_15",
     plots=plots,
     notes=(
         "Speeds in mph. Held out: the checkpoint is chosen on the tenth of the week before the test part; else the "

@@ -143,6 +143,10 @@ EXPERIMENT = Experiment(
             "r2": 0.9433,
         },
     },
+    repeats={
+        "lstm": "LSTM (xiaochus/TrafficFlowPrediction)",
+        "gru": "GRU (xiaochus/TrafficFlowPrediction)",
+    },
     plots=plots,
     notes=(
         "Errors in vehicles per 5 minutes on the 4,308 rows of the test file that have 12 rows before them in it. The "

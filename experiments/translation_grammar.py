@@ -17,7 +17,7 @@ import numpy as np
 from lstm_gru.bleu import bleu
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures, few_steps
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import score_by_length
@@ -30,6 +30,7 @@ from lstm_gru.tasks.translation import (
     TextConfig,
     TransformerTranslation,
     TranslationConfig,
+    few_pairs,
     translation,
 )
 
@@ -92,33 +93,45 @@ def score(run_dirs: Mapping[str, Path]) -> Measured:
     """Return the scores of the translations that a run wrote."""
     (run_dir,) = run_dirs.values()
     pairs = {split: read_pairs(pairs_path(run_dir, split)) for split in TESTED}
-    return _measure({split: [pair.beam for pair in found] for split, found in pairs.items()}, scores(pairs["test"]))
+    return _measure(
+        {split: [pair.beam for pair in found] for split, found in pairs.items()},
+        {split: [pair.reference for pair in found] for split, found in pairs.items()},
+        [pair.labels for pair in pairs["test"]],
+        scores(pairs["test"]),
+    )
 
 
 def trivial() -> dict[str, Measured]:
     """Return the scores of translations that need no network."""
-    splits = load_corpus(DATA).splits
-    sources = {split: splits[split].src for split in TESTED}
-    nearest = {split: nearest_translation(splits["train"], src) for split, src in sources.items()}
-    return {"the source itself": _measure(sources, {}), "nearest training sentence": _measure(nearest, {})}
-
-
-def _measure(translations: Mapping[str, Sequence[str]], further: Mapping[str, float]) -> Measured:
-    """Score the translations of both tested splits."""
     corpus = load_corpus(DATA)
+    splits, labels = corpus.splits, corpus.labels["test"]
+    sources = {split: splits[split].src for split in TESTED}
+    references = {split: splits[split].trg for split in TESTED}
+    nearest = {split: nearest_translation(splits["train"], src) for split, src in sources.items()}
+    return {
+        "the source itself": _measure(sources, references, labels, {}),
+        "nearest training sentence": _measure(nearest, references, labels, {}),
+    }
+
+
+def _measure(
+    translations: Mapping[str, Sequence[str]],
+    references: Mapping[str, Sequence[str]],
+    labels: Sequence[Sequence[str]],
+    further: Mapping[str, float],
+) -> Measured:
+    """Score the translations of both tested splits; the labels are the test's."""
     right = {
-        split: np.array([ours == theirs for ours, theirs in zip(found, corpus.splits[split].trg, strict=True)])
+        split: np.array([ours == theirs for ours, theirs in zip(found, references[split], strict=True)])
         for split, found in translations.items()
     }
-    found = {
-        name: bleu(translations[split], corpus.splits[split].trg, lowercase=False) for name, split in BLEUS.items()
-    }
-    occurs = {name: np.array([name in labels for labels in corpus.labels["test"]]) for name in PHENOMENA}
+    found = {name: bleu(translations[split], references[split], lowercase=False) for name, split in BLEUS.items()}
+    occurs = {name: np.array([name in of_pair for of_pair in labels]) for name in PHENOMENA}
     measured = {
         "exact": 100 * right["test"].mean(),
         "exact_long": 100 * right["long"].mean(),
         **{name: score.value for name, score in found.items()},
-        **{name: 100 * right["test"][occurs[name]].mean() for name in PHENOMENA},
+        **{name: 100 * right["test"][occurs[name]].mean() for name in PHENOMENA if occurs[name].any()},
         **{name: value for name, value in further.items() if name == "perplexity"},
     }
     sentences = {f"{number}": [int(exact), 1] for number, exact in enumerate(right["test"], start=1)}
@@ -203,6 +216,7 @@ EXPERIMENT = Experiment(
     peers=dict,
     published={},
     plots=plots,
+    smoke=lambda config: few_steps(few_pairs(config)),
     notes=(
         "Percent of 500 test sentences whose translation by beam search of 5 is the right one, word for word; then of "
         "300 sentences of 22 to 45 words, where no training sentence has more than 20; then of the test sentences in "

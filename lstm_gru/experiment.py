@@ -74,6 +74,7 @@ class Experiment:
       plots: ``({variant: {seed: {fold: run directory}}}, records, directory) -> {file name: caption}``; writes the PNGs
         of what is there: the runs are those that finished on this machine, the records may be from any.
       repeats: variant to the name of the published figure that it is to reproduce.
+      repeated: the score of those figures, whose standard error is that of the score that ranks; itself when empty.
       notes: sentences under the table: protocol, selection, what to hold against the numbers.
       smoke: ``(config) -> config`` that takes seconds and exercises everything.
       smoke_folds: how many folds a smoke run trains.
@@ -115,6 +116,7 @@ class Experiment:
     versus: tuple[tuple[str, str], ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     repeats: Mapping[str, str] = field(default_factory=dict)
+    repeated: str = ""
     seeds: Mapping[str, int] = field(default_factory=dict)
     decimals: int = 3
     shares: tuple[str, ...] = ()

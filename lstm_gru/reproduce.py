@@ -100,6 +100,8 @@ def execute(run: Run) -> Record:
       InputError: on an unknown experiment or variant, or when the directory belongs to another configuration.
       Stopped: after SIGTERM or Ctrl-C, with the state saved.
     """
+    if run.smoke:
+        jax.config.update("jax_disable_most_optimizations", True)  # Compiling is most of its time.
     config, devices = run.full_config(), all_devices(run.splits)
     done = {}
     with stop_request() as stop:

@@ -311,6 +311,9 @@ def test_a_published_figure_is_reproduced_within_what_test_and_seeds_allow():
     assert found["RNN"] == ("3.000", "2.000", "0.020", "1", "better")
     assert [row[-1] for row in verdicts(replaced(experiment, better="max"), others).rows] == ["better", "short"]
     assert verdicts(experiment, []) is None
+    like = replaced(experiment, repeats={"gru": "like"}, repeated="mae", published={"like": {"mae": 1.5}})
+    of_gru = [dict(run, scores={**run["scores"], "mae": 1.5}) for run in seeds]
+    assert verdicts(like, of_gru).rows[0][2:] == ("1.500", "1.500", "0.020", "2", "reproduced")
 
 
 def grid(variant, direction, **rates):

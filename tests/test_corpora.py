@@ -207,6 +207,18 @@ def test_the_grammar_is_a_corpus_with_labels_and_a_split_of_long_sentences():
     assert json.loads(json.dumps(corpus.settings)) == corpus.settings
 
 
+def test_only_the_first_pairs_are_scored_where_so_many_are_asked_for():
+    whole = load_corpus(CorpusConfig(corpus="grammar"))
+    part = load_corpus(CorpusConfig(corpus="grammar", most_scored=3))
+    assert pairs(part.splits["train"]) == pairs(whole.splits["train"])
+    for split in ("valid", "test", "long"):
+        assert pairs(part.splits[split]) == pairs(whole.splits[split])[:3]
+        assert part.labels[split] == whole.labels[split][:3]
+    assert part.settings == {**whole.settings, "most_scored": 3}
+    with pytest.raises(InputError, match="most_scored = -1"):
+        CorpusConfig(most_scored=-1)
+
+
 @pytest.mark.skipif(not os.environ.get("LSTM_GRU_DATA"), reason="LSTM_GRU_DATA names no data folder")
 def test_the_real_multi30k_is_the_corpus_without_settings():
     corpus = load_corpus(CorpusConfig())

@@ -19,19 +19,21 @@ from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.records import best_rate, close_rates, record_path, recorded, recorded_rates, results_directory
 from lstm_gru.recurrent import unroll
+from lstm_gru.report.claim_list import CLAIMS
+from lstm_gru.report.claims import claims_document
 from lstm_gru.report.documents import (
     BLOCK,
     benchmark,
     benchmark_path,
+    claims_path,
     faults,
     faults_path,
     faults_record,
-    plot_captions,
     readme_path,
-    results,
     results_path,
     with_tables,
 )
+from lstm_gru.report.results import plot_captions, results
 
 TEXT = readme_path().read_text(encoding="utf-8")
 RECORDED = [name for name in experiment_names() if recorded(name) or recorded_rates(name)]
@@ -41,6 +43,7 @@ of_every_experiment = pytest.mark.parametrize("name", RECORDED)
 def test_tables_are_those_of_the_recorded_results():
     assert with_tables(TEXT) == TEXT, "run: lstm-gru report"
     assert results_path().read_text(encoding="utf-8") == results(), "run: lstm-gru report"
+    assert claims_path().read_text(encoding="utf-8") == claims_document(CLAIMS), "run: lstm-gru report"
 
 
 def test_the_table_of_faults_is_the_recorded_one_and_has_them_all():
@@ -64,6 +67,8 @@ def test_a_stale_number_is_noticed():
 def test_a_text_without_tables_is_refused():
     with pytest.raises(InputError, match="no block"):
         with_tables("# Nothing")
+    with pytest.raises(InputError, match=r"an unknown one \(summery\); expected .* with summary or claims"):
+        with_tables("<!-- table: summery -->\n<!-- end of table -->")
 
 
 @pytest.mark.parametrize("path", sorted(results_directory().glob("*.json")), ids=lambda path: path.stem)
@@ -174,5 +179,5 @@ def test_commands_named_in_the_text_exist():
 
 def test_pictures_and_files_that_are_linked_exist():
     linked = re.findall(r"\]\(([^)#]+)\)", TEXT)
-    assert len(linked) >= 6
+    assert len(linked) >= 10
     assert all((readme_path().parent / path).exists() for path in linked)

@@ -13,7 +13,7 @@ from lstm_gru import cli, experiment, records, reproduce
 from lstm_gru.config import TrainConfig
 from lstm_gru.experiment import Experiment, Measured
 from lstm_gru.files import read_json, write_json
-from lstm_gru.report import documents
+from lstm_gru.report import benchmark, results
 from lstm_gru.reproduce import Run
 from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.tuning import choose_rates
@@ -66,7 +66,7 @@ def lines(tmp_path, monkeypatch):
     checkout.mkdir()
     (checkout / "lines.py").touch()
     monkeypatch.setitem(sys.modules, "lstm_gru_experiments.lines", SimpleNamespace(EXPERIMENT=EXPERIMENT))
-    for module in (experiment, records, documents):
+    for module in (experiment, records, benchmark):
         monkeypatch.setattr(module, "experiments_directory", lambda: checkout)
     monkeypatch.chdir(tmp_path)
     return EXPERIMENT
@@ -215,7 +215,7 @@ def test_the_learning_curve_of_one_fold_is_in_the_record(lines, tmp_path, monkey
 def test_commands_that_reproduce_name_the_variants_where_seeds_differ(lines):
     def said(**counts):
         seeds = [dict(variant=v, seed=seed) for v, count in counts.items() for seed in range(count)]
-        return documents._commands(lines, [dict(baseline="nothing"), *seeds])
+        return results._commands(lines, [dict(baseline="nothing"), *seeds])
 
     assert said() == "Command: `lstm-gru reproduce lines --seeds 1 --record`"
     assert said(short=2, long=2) == "Command: `lstm-gru reproduce lines --seeds 2 --record`"
@@ -232,4 +232,4 @@ def test_signatures_are_kept_and_each_is_said_once(lines):
         assert measured.get("signatures", {}) == signatures
         made = dict(versions={}, commit="c", cores=2, platform="p", python="3")
         records.keep({**measured, "experiment": "lines", "baseline": str(number), "made_with": made})
-    assert documents.results().count("Computed as: `fit`: b|1; `fit`: a|2\n") == 1
+    assert results.results().count("Computed as: `fit`: b|1; `fit`: a|2\n") == 1

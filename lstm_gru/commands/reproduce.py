@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from lstm_gru.commands.everything import ALL, everything
 from lstm_gru.commands.terminal import RUNS, Variants, jobs_or_default, show
 from lstm_gru.config import require
 from lstm_gru.errors import InputError
@@ -21,11 +22,12 @@ class ReproduceArguments:
     """Train whatever is missing of an experiment and print its table beside the recorded one."""
 
     experiment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="EXPERIMENT")]
-    """One of `lstm-gru list`."""
+    """One of `lstm-gru list`, or all: every one of them, the cheapest first."""
     variants: Variants = ()
     """Which of the experiment's variants; all when not given."""
     seeds: int | None = None
-    """How many seeds of each variant: 0, 1, ... up to this number; as many as the experiment says when not given."""
+    """How many seeds of each variant: 0, 1, ... up to this number; as many as the experiment says when not given, of a
+    smoke run one."""
     jobs: int | None = None
     """Runs side by side, each in a process pinned to one core; on a CPU one a core, at most 4, when not given."""
     smoke: bool = False
@@ -45,11 +47,17 @@ class ReproduceArguments:
             require(self, "jobs", low=1)
         if self.smoke and self.record:
             raise InputError("--record and --smoke exclude each other: numbers of a smoke run mean nothing")
+        if self.experiment == ALL and self.variants:
+            raise InputError("--variants are those of one experiment; name it instead of 'all'")
 
 
 def reproduce(argv: list[str]) -> int:
     """Train whatever is missing of an experiment and print its table beside the recorded one."""
     arguments = tyro.cli(ReproduceArguments, args=argv, prog="lstm-gru reproduce")
+    return everything(_reproduce, arguments) if arguments.experiment == ALL else _reproduce(arguments)
+
+
+def _reproduce(arguments: ReproduceArguments) -> int:
     experiment = load_experiment(arguments.experiment)
     root = arguments.runs / "smoke" if arguments.smoke else arguments.runs
     asked = _runs(experiment, root, arguments)
@@ -80,8 +88,9 @@ def _runs(experiment: Experiment, root: Path, arguments: ReproduceArguments) -> 
 
 
 def _seeds(experiment: Experiment, arguments: ReproduceArguments) -> dict[str, int]:
-    variants = experiment.only(arguments.variants).variants
-    return {variant: arguments.seeds or experiment.seeds_of(variant) for variant in variants}
+    """How many seeds of each variant: a smoke run has one, unless others are asked for."""
+    variants, asked = experiment.only(arguments.variants).variants, arguments.seeds or int(arguments.smoke)
+    return {variant: asked or experiment.seeds_of(variant) for variant in variants}
 
 
 def _is_recorded(run: Run) -> bool:

@@ -42,6 +42,8 @@ class CorpusConfig:
     """See test_src."""
     held_out: int = 500
     """Pairs held out of the training files for each split without files, but at most a tenth of all."""
+    most_scored: int = 0
+    """How many pairs of each split that is not trained on are used, the first ones; all of them when 0."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -51,6 +53,7 @@ class CorpusConfig:
         """
         require_choice(self, "corpus", CORPORA)
         require(self, "held_out", low=1)
+        require(self, "most_scored", low=0)
         for split in SPLITS:
             (src, src_path), (trg, trg_path), (tsv, tsv_path) = self._files(split)
             if bool(src_path) != bool(trg_path):
@@ -109,12 +112,26 @@ def load_corpus(config: CorpusConfig) -> Corpus:
       >>> sorted(load_corpus(CorpusConfig(corpus="grammar")).splits)
       ['long', 'test', 'train', 'valid']
     """
+    corpus = _whole(config)
+    return _scored_in_part(corpus, config.most_scored) if config.most_scored else corpus
+
+
+def _whole(config: CorpusConfig) -> Corpus:
     if config.own_files:
         return _from_files(config)
     if config.corpus == "grammar":
         return _from_grammar(GrammarConfig())
     splits = {split: multi30k(split) for split in SPLITS}
     return Corpus(splits, {}, {"corpus": "multi30k", **{split: bitext.source for split, bitext in splits.items()}})
+
+
+def _scored_in_part(corpus: Corpus, pairs: int) -> Corpus:
+    splits = {
+        name: bitext if name == "train" else Bitext(bitext.src[:pairs], bitext.trg[:pairs], bitext.source)
+        for name, bitext in corpus.splits.items()
+    }
+    labels = {name: found if name == "train" else found[:pairs] for name, found in corpus.labels.items()}
+    return Corpus(splits, labels, {**corpus.settings, "most_scored": pairs})
 
 
 def _from_grammar(config: GrammarConfig) -> Corpus:

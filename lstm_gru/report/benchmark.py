@@ -34,6 +34,11 @@ def overhead_record() -> Path:
     return experiments_directory() / "loop_overhead.json"
 
 
+def translation_speed_record() -> Path:
+    """Return the file of what ``scripts/translation_speed`` recorded."""
+    return experiments_directory() / "translation_speed.json"
+
+
 def tables(found: Mapping[str, Any]) -> list[str]:
     """Return the tables of a record in Markdown, each after its heading."""
     measured = _by_case(found)
@@ -155,20 +160,71 @@ def _mean_and_largest(found: Sequence[float]) -> str:
 
 def cells_beside_each_other(measured: Measured) -> Table | None:
     """Return this library's RNN and GRU over its LSTM: of the LSTM's width, and of its parameters."""
-    own = {key[:3]: row for key, row in measured.items() if key[3] == OURS}
-    lstms = {_but_width(shape): shape for mode, model, shape in own if (mode, model) == ("training", "lstm")}
     rows = []
-    for mode, model, shape in own:
-        if mode == "training" and model in ("rnn", "gru") and _but_width(shape) in lstms:
-            lstm = lstms[_but_width(shape)]
-            training, inference = (
-                (own[use, model, shape], own[use, "lstm", lstm]) for use in ("training", "inference")
+    for model in ("rnn", "gru"):
+        for shape, lstm in _shapes_beside(measured, model):
+            compared = [compare(measured, (model, shape), ("lstm", lstm)) for compare in CELL_RATIOS.values()]
+            parameters = (
+                _own(measured, "training", model, shape)["parameters"]
+                / (_own(measured, "training", "lstm", lstm)["parameters"])
             )
-            compared = (ratio(*training), ratio(*inference), memory_ratio(*training))
-            parameters = training[0]["parameters"] / training[1]["parameters"]
             rows.append((model, shape, lstm, *(f"{value:.2f}" for value in (parameters, *compared))))
     headings = ("", "B×T×F×H", "LSTM's", "parameters", "training time", "inference time", "temporaries")
     return Table(headings, tuple(rows), words=3) if rows else None
+
+
+def cell_ratios(record: Mapping[str, Any], first: str, second: str, what: str, equal: str) -> list[float]:
+    """Return this library's time or memory of one cell over that of another, for each shape.
+
+    Args:
+      record: what ``scripts/benchmark`` recorded.
+      first: a cell: ``rnn``, ``lstm`` or ``gru``.
+      second: another one.
+      what: ``training``, ``inference`` or ``memory``.
+      equal: ``width`` or ``parameters``: both have the LSTM's.
+    """
+    measured = _by_case(record)
+    sides = [_by_batch(measured, cell, equal) for cell in (first, second)]
+    return [
+        CELL_RATIOS[what](measured, (first, sides[0][batch]), (second, sides[1][batch]))
+        for batch in sides[0]
+        if batch in sides[1]
+    ]
+
+
+def _by_batch(measured: Measured, cell: str, equal: str) -> dict[str, str]:
+    """The shape of a cell for each B×T×F at which it has the LSTM's width, or its parameters."""
+    if cell == "lstm":
+        return {_but_width(lstm): lstm for other in ("rnn", "gru") for _, lstm in _shapes_beside(measured, other)}
+    return {
+        _but_width(shape): shape
+        for shape, lstm in _shapes_beside(measured, cell)
+        if (shape == lstm) == (equal == "width")
+    }
+
+
+def _shapes_beside(measured: Measured, cell: str) -> list[tuple[str, str]]:
+    """The shapes of a cell, each with that of the LSTM which reads the same batch."""
+    trained = [key[1:3] for key in measured if key[0] == "training" and key[3] == OURS]
+    lstms = {_but_width(shape): shape for model, shape in trained if model == "lstm"}
+    return [
+        (shape, lstms[_but_width(shape)]) for model, shape in trained if model == cell and _but_width(shape) in lstms
+    ]
+
+
+def _own(measured: Measured, mode: str, model: str, shape: str) -> Row:
+    return measured[mode, model, shape, OURS]
+
+
+def _cell_ratio(mode: str, compare: Compare) -> Callable[[Measured, tuple[str, str], tuple[str, str]], float | None]:
+    return lambda measured, first, second: compare(_own(measured, mode, *first), _own(measured, mode, *second))
+
+
+CELL_RATIOS = {
+    "training": _cell_ratio("training", ratio),
+    "inference": _cell_ratio("inference", ratio),
+    "memory": _cell_ratio("training", memory_ratio),
+}
 
 
 def _but_width(shape: str) -> str:

@@ -70,7 +70,7 @@ def comparison(
     ]
     for variant, label in variant_labels(experiment, records).items():
         wanted = (seeds or {}).get(variant)
-        rows.append((label, *_variant_cells(experiment, _seeds_of(variant, records), names, wanted)))
+        rows.append((label, *_variant_cells(experiment, runs_of(variant, records), names, wanted)))
     headings = ("", *(experiment.scores[name] for name in names), "parameters", "minutes a seed", "seeds")
     return Table(headings, tuple(rows))
 
@@ -94,7 +94,7 @@ def differences(experiment: Experiment, records: Iterable[Mapping[str, Any]]) ->
     records = _with_folds(experiment, records)
     against = _worst_first(experiment, (r for r in records if "baseline" in r or "peer" in r))
     labels = variant_labels(experiment, records)
-    measured = {label: _seeds_of(variant, records) for variant, label in labels.items()}
+    measured = {label: runs_of(variant, records) for variant, label in labels.items()}
     measured = {label: runs for label, runs in measured.items() if runs}
     if not against or not measured:
         return None
@@ -115,7 +115,7 @@ def versus(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Tabl
       None where no pair is recorded.
     """
     records = _with_folds(experiment, records)
-    pairs = [(pair, [_seeds_of(variant, records) for variant in pair]) for pair in experiment.versus]
+    pairs = [(pair, [runs_of(variant, records) for variant in pair]) for pair in experiment.versus]
     rows = [
         (*map(experiment.label, pair), _difference(experiment, *measured)) for pair, measured in pairs if all(measured)
     ]
@@ -127,20 +127,20 @@ def verdicts(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Ta
     """Return what became of the published figures that variants repeat.
 
     Rule: reproduced where ``|measured - published| ≤ 2 √(se² + sd²)``, with the standard error se of the score over the
-    units of the test and the standard deviation sd over seeds (0 of a single one); else better or short.
+    units of the test and the standard deviation sd over seeds (0 of a single one); else better or short. Where the
+    published score is not the one that ranks but its like, se is that of the one that ranks.
 
     Returns:
       None where nothing that repeats a figure is recorded.
     """
-    records, score, rows = list(records), experiment.ranking, []
+    records, score, rows = list(records), experiment.repeated or experiment.ranking, []
     for variant, name in experiment.repeats.items():
-        runs, published = _seeds_of(variant, records), experiment.published[name][score]
-        if not runs:
+        runs, published = runs_of(variant, records), experiment.published[name][score]
+        if not all(run["folds"] for run in runs) or not runs:
             continue
         values = [run["scores"][score] for run in runs]
-        groups = _averaged(runs)
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
-        allowed = 2 * float(np.hypot(standard_error(groups, experiment.statistic), spread))
+        allowed = 2 * float(np.hypot(standard_error(_averaged(runs), experiment.statistic), spread))
         difference = statistics.mean(values) - published
         better = (difference < 0) == (experiment.better == "min")
         verdict = "reproduced" if abs(difference) <= allowed else "better" if better else "short"
@@ -176,10 +176,16 @@ def _rate_cells(record: Mapping[str, Any], rates: Sequence[str]) -> list[str]:
     return [cells.get(rate, MISSING) for rate in rates]
 
 
-def _difference(experiment: Experiment, first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> str:
-    """The score of some runs, which are seeds of one variant, less that of others."""
+def paired(
+    experiment: Experiment, first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
+) -> tuple[float, float, float]:
+    """Return the score that ranks of some runs, seeds of one variant, less that of others, by `paired_bootstrap`."""
     folds = list(second[0]["folds"])
-    value, lower, upper = paired_bootstrap(_averaged(first, folds), _averaged(second, folds), experiment.statistic)
+    return paired_bootstrap(_averaged(first, folds), _averaged(second, folds), experiment.statistic)
+
+
+def _difference(experiment: Experiment, first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> str:
+    value, lower, upper = paired(experiment, first, second)
     return "{:+.{d}f} [{:+.{d}f}, {:+.{d}f}]".format(value, lower, upper, d=experiment.decimals)
 
 
@@ -194,7 +200,8 @@ def _averaged(runs: Sequence[Mapping[str, Any]], folds: Sequence[str] | None = N
     return np.mean([[run["folds"][fold] for fold in folds] for run in runs], axis=0)
 
 
-def _seeds_of(variant: str, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def runs_of(variant: str, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the records of a variant's runs."""
     return [record for record in records if record.get("variant") == variant]
 
 
@@ -204,7 +211,7 @@ def _variant_cells(
     count = f"{len(records)} of {seeds}" if seeds else str(len(records))
     if not records:
         return (*[MISSING] * (len(names) + 2), count)
-    scores = (_spread(experiment, name, [r["scores"].get(name) for r in records]) for name in names)
+    scores = (mean_and_spread(experiment, records, name) for name in names)
     if "parameters" not in records[0]:
         return (*scores, MISSING, MISSING, count)
     minutes = statistics.mean(r["minutes"] for r in records)
@@ -223,10 +230,12 @@ def _number(experiment: Experiment, value: float | None) -> str:
     return MISSING if value is None else f"{value:.{experiment.decimals}f}"
 
 
-def _spread(experiment: Experiment, name: str, values: list[float | None]) -> str:
-    if None in values:
+def mean_and_spread(experiment: Experiment, runs: Sequence[Mapping[str, Any]], score: str) -> str:
+    """Return a score's mean over runs, and its sample standard deviation where there are several."""
+    values = [run["scores"].get(score) for run in runs]
+    if not values or None in values:
         return MISSING
     mean = _number(experiment, statistics.mean(values))
-    if len(values) == 1 or name in experiment.shares:
+    if len(values) == 1 or score in experiment.shares:
         return mean
     return f"{mean} ± {_number(experiment, statistics.stdev(values))}"

@@ -5,7 +5,7 @@ validation pairs; the test pairs are translated by beam search and greedily, onc
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,6 +87,12 @@ class TransformerTranslation:
 
 
 TranslationConfig = RecurrentTranslation | TransformerTranslation
+
+
+def few_pairs(config: TranslationConfig) -> TranslationConfig:
+    """Return the configuration of a run to try things out: batches of one shape, and few pairs to score."""
+    data, text = replace(config.data, most_scored=2), replace(config.text, shapes=1)
+    return replace(config, data=data, text=text, search=replace(config.search, beam=2))
 
 
 @dataclass(frozen=True)
