@@ -40,7 +40,7 @@ RATES = {
     "lstm": 3e-2,
     "lstm_chrono": 3e-2,
 }
-LONG_RATES = {"rnn": 1e-2, "gru": 1e-2, "lstm": 1e-2, "lstm_chrono": 1e-2}
+LONG_RATES = {"rnn": 3e-3, "gru": 3e-2, "lstm": 3e-2, "lstm_chrono": 3e-2}
 SHORT = MemoryConfig(problem="copy", time=200, train=TRAIN)
 VARIANTS = variants(SHORT, WIDTHS, RATES) | variants(replace(SHORT, time=1000), WIDTHS, LONG_RATES, "_1000")
 
