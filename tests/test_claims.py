@@ -63,6 +63,11 @@ def test_the_interval_over_units_is_added_as_squares_for_the_score_that_ranks():
     assert value == pytest.approx(one["scores"]["rmse"] - other["scores"]["rmse"])
     assert high - value == pytest.approx(value - low) == pytest.approx(1.96 * sd / 20, rel=0.05)
     assert math.isnan(difference(SUMS, [one], [other], "mae").lower)  # Its units are not known.
+    assert difference(replace(SUMS, repeated="mae"), [one], [other], "mae") == (
+        0.0,
+        pytest.approx(low - value),
+        high - value,
+    )
     more = [{**one, "scores": {"rmse": one["scores"]["rmse"] + step}} for step in (-0.1, 0.1)]
     over_seeds = stats.t.ppf(0.975, 1) * math.sqrt(0.02 / 2 + 0.02)  # The single run is given the others' spread.
     assert difference(SUMS, more, [other], "rmse").upper - value == pytest.approx(math.hypot(over_seeds, high - value))

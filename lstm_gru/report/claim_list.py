@@ -135,6 +135,7 @@ CLAIMS = (
             Scores("adding", "lstm_600", "gru_600", "less", "adding at T = 600", "error_600"),
             Scores("copy_memory", "lstm", "gru", "less", "copying at T = 200"),
             Scores("copy_memory", "lstm_chrono", "gru_chrono", "less", "copying at T = 200, both chrono"),
+            Scores("copy_memory", "lstm_1000", "gru_1000", "less", "copying at T = 1,000", "nats_1000"),
             Scores("counting", "lstm", "gru", "more", "counting aⁿbⁿ"),
             Scores("counting", "lstm", "gru", "more", "counting aⁿbⁿcⁿ", "counted_abc"),
         ),

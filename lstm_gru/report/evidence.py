@@ -235,7 +235,7 @@ def difference(experiment: Experiment, first: Sequence[Record], second: Sequence
     """Return the score of one variant's runs less that of another's, with a 95 % interval.
 
     Equation: half of the interval is ``√(a² + b²)``; a is half of the paired bootstrap's interval over the test's
-    units, where the score that ranks is compared and has them, else 0; b is ``t √(s₁²/n₁ + s₂²/n₂)``, Student's t with
+    units, where the score that ranks, or repeats a published one, is compared and has them, else 0; b is ``t √(s₁²/n₁ + s₂²/n₂)``, Student's t with
     the degrees of freedom of Welch 1947. A side with one seed is given the other's s and no degree of freedom; where
     both have one, b is 0, and the interval says nothing of other seeds.
 
@@ -255,7 +255,8 @@ def difference(experiment: Experiment, first: Sequence[Record], second: Sequence
 
 
 def _over_units(experiment: Experiment, first: Sequence[Record], second: Sequence[Record], score: str) -> list[float]:
-    if score != experiment.ranking or not all(run["folds"] for run in (*first, *second)):
+    of_units = score in (experiment.ranking, experiment.repeated)  # Of runs that lack the former it is the latter.
+    if not of_units or not all(run["folds"] for run in (*first, *second)):
         return []
     _, lower, upper = paired(experiment, first, second)
     return [(upper - lower) / 2]
