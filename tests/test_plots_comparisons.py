@@ -54,6 +54,9 @@ def test_a_reference_is_a_line_with_its_name_and_the_axis_may_be_logarithmic(tmp
     arguments = learning(curves=curves, reference=("chance", 0.2), logarithm=True)
     (axes,) = drawn(learning_curves, tmp_path / "a.png", **arguments).axes
     assert axes.get_yscale() == "log"
+    narrow = learning(curves={"gru": (np.arange(3), np.array([[0.07, 0.03, 0.018]]))}, logarithm=True)
+    figure = drawn(learning_curves, tmp_path / "a.png", **narrow)  # Its ticks are 2 × 10⁻² and so on.
+    assert figure.axes[0].yaxis.label.get_window_extent(figure.canvas.get_renderer()).x0 > 0
     assert any(set(line.get_ydata()) == {0.2} for line in axes.lines)
     assert "chance" in [text.get_text() for text in axes.texts]
     with pytest.raises(ValueError, match=r"curves\['gru'\]: 0.0, expected values above 0 on a logarithmic axis"):

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 
 from lstm_gru.plots.checks import require_a_value, require_any, require_positive
 from lstm_gru.plots.labels import label_ends
-from lstm_gru.plots.style import STRONG, Stroke, band, empty_figure, level, strokes, write
+from lstm_gru.plots.style import LEFT, STRONG, Stroke, band, empty_figure, level, strokes, write
 
+POWERS = 1.1  # inches, for ticks such as 6 × 10⁻²
 ROOM = 0.3  # left of the first bin, where the distance of two is 1
 
 
@@ -115,7 +116,8 @@ def _learning_curves(
     reference: tuple[str, float] | None,
     logarithm: bool,
 ) -> Figure:
-    figure, axes = empty_figure(title, labels, _note(values for _, values in curves.values()))
+    left = POWERS if logarithm else LEFT
+    figure, axes = empty_figure(title, labels, _note(values for _, values in curves.values()), left)
     if logarithm:
         axes.set_yscale("log")
     if reference is not None:

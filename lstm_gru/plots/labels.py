@@ -13,7 +13,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 from scipy.optimize import isotonic_regression
 
-from lstm_gru.plots.style import DPI, INK, RIGHT, TEXT_SIZE, place
+from lstm_gru.plots.style import DPI, INK, RIGHT, TEXT_SIZE, WIDTH, place
 
 HALO = (withStroke(linewidth=3, foreground="white"),)
 JOINT = 1.025  # where the names begin, as a fraction of the axes' width
@@ -74,7 +74,7 @@ def label_ends(axes: Axes, lines: Sequence[Line2D], *, samples: bool = False) ->
             arrowprops={**joint, **style},
         )
     widest = max(text_box(text).width for text in axes.texts) / DPI
-    axes.set_position(place(RIGHT + widest))
+    axes.set_position(place(RIGHT + widest, axes.get_position().x0 * WIDTH))
     if samples:
         for line, (_, height) in zip(lines, places, strict=True):
             _draw_sample(axes, line, height)

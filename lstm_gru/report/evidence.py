@@ -235,9 +235,9 @@ def difference(experiment: Experiment, first: Sequence[Record], second: Sequence
     """Return the score of one variant's runs less that of another's, with a 95 % interval.
 
     Equation: half of the interval is ``√(a² + b²)``; a is half of the paired bootstrap's interval over the test's
-    units, where the score that ranks, or repeats a published one, is compared and has them, else 0; b is ``t √(s₁²/n₁ + s₂²/n₂)``, Student's t with
-    the degrees of freedom of Welch 1947. A side with one seed is given the other's s and no degree of freedom; where
-    both have one, b is 0, and the interval says nothing of other seeds.
+    units, where the score that ranks, or repeats a published one, is compared and has them, else 0; b is
+    ``t √(s₁²/n₁ + s₂²/n₂)``, Student's t with the degrees of freedom of Welch 1947. A side with one seed is given the
+    other's s and no degree of freedom; where both have one, b is 0, and the interval says nothing of other seeds.
 
     Args:
       experiment: of both.
