@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lstm_gru.cells import Array, Carry, Cell, Fixed, GatedCell, Gates, LinearCell, Params, StepCell
+from lstm_gru.cells.protocol import Array, Carry, Cell, Fixed, GatedCell, Gates, LinearCell, Params, StepCell
 from lstm_gru.chunks import Stretch
 
 

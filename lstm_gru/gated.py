@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lstm_gru.cells import Array, Carry, Fixed, GatedCell, Gates, Params
-from lstm_gru.cells.protocol import by_name, carry_type, product
+from lstm_gru.cells.protocol import Array, Carry, Fixed, GatedCell, Gates, Params, by_name, carry_type, product
 from lstm_gru.inputs import as_type, vary_alike
 
 # Primitives whose values are worth keeping: several times dearer than a product of two numbers.

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstm_gru.cells import Array, Carry, Fixed, GatedCell, Gates, Params
+from lstm_gru.cells.protocol import Array, Carry, Fixed, GatedCell, Gates, Params
 
 KERNELS = ("kernel", "recurrent_kernel")
 

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstm_gru.cells import Array, Carry, Cell, GatedCell
-from lstm_gru.cells.protocol import carry_type
+from lstm_gru.cells.protocol import Array, Carry, Cell, GatedCell, carry_type
 
 
 def check_inputs(cell: Cell, params: Any, xs: Array, lengths: Any) -> None:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstm_gru.cells import Cell
+from lstm_gru.cells.protocol import Cell
 from lstm_gru.layers import Array, Directions
 from lstm_gru.recurrent import Record, step
 from lstm_gru.task import Inside

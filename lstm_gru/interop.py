@@ -14,8 +14,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from lstm_gru.cells import Cell, Params, gru, gru_reset_before, lstm, projected_lstm, rnn
-from lstm_gru.cells.protocol import check_choice
+from lstm_gru.cells import gru, gru_reset_before, lstm, projected_lstm, rnn
+from lstm_gru.cells.protocol import Cell, Params, check_choice
 from lstm_gru.layers import Layer, Merge, bidirectional, recurrent, stack
 
 Arrays = Mapping[str, Any]

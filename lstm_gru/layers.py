@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from lstm_gru import recurrent as scan
-from lstm_gru.cells import Array, Carry, Cell
+from lstm_gru.cells.protocol import Array, Carry, Cell
 from lstm_gru.dropout import check_rate, drop, split
 
 Params = Any

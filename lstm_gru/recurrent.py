@@ -31,8 +31,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lstm_gru.cells import Array, Carry, Cell, GatedCell, LinearCell, Params, StepCell
-from lstm_gru.cells.protocol import carry_type
+from lstm_gru.cells.protocol import Array, Carry, Cell, GatedCell, LinearCell, Params, StepCell, carry_type
 from lstm_gru.chunks import in_chunks
 from lstm_gru.gated import Record, hold, recurrence, scan_derived, scan_gated
 from lstm_gru.inputs import as_type, check_inputs, compute_type, initial_carry, vary_alike

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tools import named
 
-from lstm_gru.cells import CELLS, LSTMCarry, gru, irnn, lstm, mgu, mingru, minlstm, projected_lstm, rnn
+from lstm_gru.cells import CELLS, gru, irnn, lstm, mgu, mingru, minlstm, projected_lstm, rnn
+from lstm_gru.cells.protocol import LSTMCarry
 from lstm_gru.inside import CANDIDATES
 from lstm_gru.recurrent import unroll
 

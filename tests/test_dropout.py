@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tools import KINDS, named, random_carry, random_params, scalar
 
-from lstm_gru.cells import CELLS, GatedCell, LinearCell, LSTMCarry, StepCell, gru, lstm, mgu, mingru
+from lstm_gru.cells import CELLS, gru, lstm, mgu, mingru
+from lstm_gru.cells.protocol import GatedCell, LinearCell, LSTMCarry, StepCell
 from lstm_gru.dropout import variational, zoneout
 from lstm_gru.layers import recurrent, stack
 from lstm_gru.recurrent import step, unroll

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tools import filled
 
-from lstm_gru.cells import LSTMCarry, gru, gru_reset_before, lstm, projected_lstm, rnn
+from lstm_gru.cells import gru, gru_reset_before, lstm, projected_lstm, rnn
+from lstm_gru.cells.protocol import LSTMCarry
 from lstm_gru.interop import FLAX, from_flax, from_keras, from_torch, to_flax, to_keras, to_torch
 from lstm_gru.layers import bidirectional, recurrent, stack
 

@@ -19,7 +19,8 @@ from flax import linen
 from hypothesis import strategies as st
 from tools import KINDS, assert_close, named, random_carry, random_params, scalar, unnamed
 
-from lstm_gru.cells import CELLS, GatedCell, LinearCell, StepCell, lstm
+from lstm_gru.cells import CELLS, lstm
+from lstm_gru.cells.protocol import GatedCell, LinearCell, StepCell
 from lstm_gru.recurrent import step, unroll
 
 F, H, B, T = 3, 4, 4, 6

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tools import random_params, scalar
 
-from lstm_gru.cells import CELLS, GatedCell, lstm, rnn
+from lstm_gru.cells import CELLS, lstm, rnn
+from lstm_gru.cells.protocol import GatedCell
 from lstm_gru.layers import bidirectional, recurrent, residual, stack
 from lstm_gru.recurrent import step, unroll
 

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lstm_gru.cells import CELLS, Carry
+from lstm_gru.cells import CELLS
+from lstm_gru.cells.protocol import Carry
 from lstm_gru.layers import Array, recurrent
 from lstm_gru.models.functional import Recurrent
 

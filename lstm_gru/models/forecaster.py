@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lstm_gru.cells import CELLS, Cell
+from lstm_gru.cells import CELLS
+from lstm_gru.cells.protocol import Cell
 from lstm_gru.config import require, require_choice
 from lstm_gru.dropout import drop, split
 from lstm_gru.errors import InputError

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from lstm_gru.attention import Memory, additive, multiplicative
-from lstm_gru.cells import CELLS, Cell, GatedCell
+from lstm_gru.cells import CELLS
+from lstm_gru.cells.protocol import Cell, GatedCell
 from lstm_gru.config import require, require_choice
 from lstm_gru.dropout import drop, split, variational
 from lstm_gru.errors import InputError

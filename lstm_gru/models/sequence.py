@@ -7,7 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from lstm_gru.cells import CELLS, PRESETS, Cell, chrono
+from lstm_gru.cells import CELLS, PRESETS, chrono
+from lstm_gru.cells.protocol import Cell
 from lstm_gru.config import require, require_choice
 from lstm_gru.dropout import drop, split
 from lstm_gru.errors import InputError
