@@ -13,7 +13,8 @@ from lstm_gru.report import evidence
 from lstm_gru.report.benchmark import cell_ratios
 from lstm_gru.report.claim_list import CLAIMS
 from lstm_gru.report.claims import Claim, claims_table, findings_table, in_words, verdict
-from lstm_gru.report.evidence import Counted, Effect, Finding, Scores, Times, TranslationTimes, answer, difference
+from lstm_gru.report.effects import Effect, answer, difference
+from lstm_gru.report.evidence import Counted, Finding, Scores, Times, TranslationTimes
 
 SUMS = replace(load_experiment("page_views"), statistic=lambda sums: sums[..., 0] / sums[..., 1], better="min")
 

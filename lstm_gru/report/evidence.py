@@ -1,37 +1,21 @@
-"""What a claim is held against: effects that were measured, their intervals, and what they say of the claim.
-
-An effect is the score of one variant less that of another, or the quotient of two times. Its interval has two parts
-that are added as squares: what resampling the units of the test leaves open, and what other seeds would change.
-"""
+"""What a claim is held against: scores of two variants, times of two cells, and what is counted in them."""
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy import stats
 
-from lstm_gru.experiment import Experiment, load_experiment
+from lstm_gru.experiment import load_experiment
 from lstm_gru.files import read_json
 from lstm_gru.records import recorded
 from lstm_gru.report.benchmark import benchmark_record, cell_ratios, translation_speed_record
 from lstm_gru.report.cells import cell_facts
-from lstm_gru.report.tables import MISSING, paired, runs_of
+from lstm_gru.report.effects import Answer, Effect, Expected, Record, answer, difference, in_text, quotient, values_of
+from lstm_gru.report.tables import MISSING, runs_of
 
 SHARE = 0.05  # Of what the second variant gains over the weakest trivial baseline: closer than that is alike.
-
-Expected = Literal["less", "more", "alike"]
-Answer = Literal["for", "against", "open"]
-Record = Mapping[str, Any]
-
-
-class Effect(NamedTuple):
-    """A measured effect and its 95 % interval; bounds of NaN where nothing says how far it may be off."""
-
-    value: float
-    lower: float = float("nan")
-    upper: float = float("nan")
 
 
 class Finding(NamedTuple):
@@ -84,13 +68,13 @@ class Scores:
         if not all(runs):
             return []
         effect = difference(experiment, *runs, score)
-        margin = SHARE * _gained(statistics.mean(_values(runs[1], score)), records, score)
+        margin = SHARE * _gained(statistics.mean(values_of(runs[1], score)), records, score)
         number = f"{{:.{experiment.decimals}f}}".format
         found = Finding(
             where=self.where or self.experiment,
             compared=f"{experiment.label(self.first)} less {experiment.label(self.second)}: {experiment.scores[score]}",
-            measured=", ".join(number(statistics.mean(_values(found, score))) for found in runs),
-            effect=_with_interval(effect, f"{{:+.{experiment.decimals}f}}"),
+            measured=", ".join(number(statistics.mean(values_of(found, score))) for found in runs),
+            effect=in_text(effect, f"{{:+.{experiment.decimals}f}}"),
             runs=", ".join(str(len(found)) for found in runs),
             says=answer(effect, self.expected, margin),
             source=f"[{self.experiment}](RESULTS.md)",
@@ -127,8 +111,9 @@ class Times:
             where=f"{self.what} at equal {self.equal}" + self.against,
             compared=f"{self.first.upper()} over {self.second.upper()}: {_UNITS[self.what]}",
             measured=MISSING,
-            **_quotient(ratios, self.expected),
+            effect=in_text(effect := quotient(ratios), "{:.2f}"),
             runs=f"{len(ratios)} shapes",
+            says=_of_quotient(effect, self.expected),
             source="[benchmark](BENCHMARK.md)",
         )
         return [found]
@@ -162,8 +147,9 @@ class TranslationTimes:
             where=f"{what}, against {label(self.second)}",
             compared=f"{label(self.first)} over {label(self.second)}: {what}",
             measured=", ".join(f"{statistics.median(values):,.4g}" for values in rounds),
-            **_quotient(np.divide(*rounds), self.expected),
+            effect=in_text(effect := quotient(np.divide(*rounds)), "{:.2f}"),
             runs=f"{len(rounds[0])} rounds",
+            says=_of_quotient(effect, self.expected),
             source="[multi30k](RESULTS.md)",
         )
         return [found]
@@ -212,96 +198,12 @@ class Counted:
 Evidence = Scores | Times | TranslationTimes | Counted
 
 
-def answer(effect: Effect, expected: Expected, margin: float) -> Answer:
-    """Return what an effect says of a claim.
-
-    Args:
-      effect: with its interval; without one nothing is said.
-      expected: less or more than 0; or alike, which is within the margin of 0.
-      margin: not negative.
-    """
-    if np.isnan([effect.lower, effect.upper]).any():
-        return "open"
-    if expected == "alike":
-        if -margin <= effect.lower and effect.upper <= margin:
-            return "for"
-        return "against" if effect.lower > margin or effect.upper < -margin else "open"
-    if effect.lower > 0 or effect.upper < 0:
-        return "for" if (effect.value > 0) == (expected == "more") else "against"
-    return "against" if effect == (0.0, 0.0, 0.0) else "open"
-
-
-def difference(experiment: Experiment, first: Sequence[Record], second: Sequence[Record], score: str) -> Effect:
-    """Return the score of one variant's runs less that of another's, with a 95 % interval.
-
-    Equation: half of the interval is ``√(a² + b²)``; a is half of the paired bootstrap's interval over the test's
-    units, where the score that ranks, or repeats a published one, is compared and has them, else 0; b is
-    ``t √(s₁²/n₁ + s₂²/n₂)``, Student's t with the degrees of freedom of Welch 1947. A side with one seed is given the
-    other's s and no degree of freedom; where both have one, b is 0, and the interval says nothing of other seeds.
-
-    Args:
-      experiment: of both.
-      first: seeds of a variant.
-      second: of another one.
-      score: which.
-    """
-    values = [_values(runs, score) for runs in (first, second)]
-    value = statistics.mean(values[0]) - statistics.mean(values[1])
-    parts = [*_over_units(experiment, first, second, score), *_over_seeds(*values)]
-    if not parts:
-        return Effect(value)
-    half = float(np.hypot.reduce(parts))
-    return Effect(value, value - half, value + half)
-
-
-def _over_units(experiment: Experiment, first: Sequence[Record], second: Sequence[Record], score: str) -> list[float]:
-    of_units = score in (experiment.ranking, experiment.repeated)  # Of runs that lack the former it is the latter.
-    if not of_units or not all(run["folds"] for run in (*first, *second)):
-        return []
-    _, lower, upper = paired(experiment, first, second)
-    return [(upper - lower) / 2]
-
-
-def _over_seeds(first: Sequence[float], second: Sequence[float]) -> list[float]:
-    several = [values for values in (first, second) if len(values) > 1]
-    if not several:
-        return []
-    parts = []
-    for values in (first, second):
-        spread = statistics.variance(values if len(values) > 1 else several[0])
-        parts.append((spread / len(values), len(values) - 1))
-    variance = sum(part for part, _ in parts)
-    if variance == 0:
-        return [0.0]
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts if degrees)
-    if len(several) == 1:
-        freedom = len(several[0]) - 1
-    return [float(stats.t.ppf(0.975, freedom) * np.sqrt(variance))]
-
-
-def _quotient(ratios: Sequence[float], expected: Expected) -> dict[str, Any]:
-    """The geometric mean of quotients with Student's interval, and what it says."""
-    logs = np.log(ratios)
-    half = stats.t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
-    effect = Effect(logs.mean(), logs.mean() - half, logs.mean() + half)
-    return {
-        "effect": _with_interval(Effect(*np.exp(effect)), "{:.2f}"),
-        "says": answer(effect, expected, np.log(1 + SHARE)),
-    }
-
-
 def _gained(value: float, records: Sequence[Record], score: str) -> float:
     """How far a score is from that of the weakest trivial baseline; 0 where no baseline has it."""
     trivial = [record["scores"][score] for record in records if "baseline" in record and score in record["scores"]]
     return max((abs(value - baseline) for baseline in trivial), default=0.0)
 
 
-def _values(runs: Sequence[Record], score: str) -> list[float]:
-    return [run["scores"][score] for run in runs]
-
-
-def _with_interval(effect: Effect, form: str) -> str:
-    number: Callable[[float], str] = form.format
-    if np.isnan(effect.lower):
-        return number(effect.value)
-    return f"{number(effect.value)} [{number(effect.lower)}, {number(effect.upper)}]"
+def _of_quotient(effect: Effect, expected: Expected) -> Answer:
+    """What a quotient says, held against 1."""
+    return answer(Effect(*np.log(effect)), expected, np.log(1 + SHARE))
