@@ -139,4 +139,5 @@ def test_every_command_of_the_text_runs_in_its_short_form(tmp_path):
             options += " --out shop"
         if "my.csv" in command:
             options += " --out mine"
-        run(f"{command.removeprefix('srun ')} {options}")
+        devices = "JAX_NUM_CPU_DEVICES=4 " if "--split-matrices 4" in command else ""
+        run(f"{devices}{command.removeprefix('srun ')} {options}")
