@@ -29,9 +29,9 @@ RATES = {
     "gru": 1e-2,
     "rnn_equal": 1e-2,
     "gru_equal": 1e-2,
-    "rnn_large": 1e-2,
+    "rnn_large": 3e-3,
     "lstm_large": 1e-2,
-    "gru_large": 1e-2,
+    "gru_large": 3e-3,
 }
 
 
