@@ -154,7 +154,8 @@ def zoneout(cell: Cell, rate: float | Carry) -> Cell:
       ValueError: on rates outside [0, 1), or that are not arranged as the cell's carry.
 
     Example:
-      >>> from lstm_gru.cells import LSTMCarry, lstm
+      >>> from lstm_gru.cells import lstm
+      >>> from lstm_gru.cells.protocol import LSTMCarry
       >>> cell = zoneout(lstm(8), LSTMCarry(cell=0.5, hidden=0.05))
     """
     return _zoneout(cell, jax.tree.map(lambda leaf: check_rate("zoneout: rate", leaf), rate))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from lstm_gru.report.evidence import SHARE, Evidence, Finding
@@ -43,9 +44,11 @@ class Claim:
     depends_on: str = ""
     mostly: bool = False
 
-    def findings(self) -> list[Finding]:
-        """Return what is recorded of the evidence."""
-        return [finding for evidence in self.evidence for finding in evidence.findings()]
+
+@cache  # The short table and the long ones need it; resampling takes a while.
+def findings_of(claim: Claim) -> tuple[Finding, ...]:
+    """Return what is recorded of a claim's evidence."""
+    return tuple(finding for evidence in claim.evidence for finding in evidence.findings())
 
 
 def verdict(claim: Claim, findings: Sequence[Finding]) -> Verdict:
@@ -77,7 +80,7 @@ def claims_document(claims: Sequence[Claim]) -> str:
     """Return the text of ``experiments/CLAIMS.md``."""
     parts = ["# Claims, and what was measured", RULE, claims_table(claims).markdown()]
     for number, claim in enumerate(claims, start=1):
-        findings = claim.findings()
+        findings = findings_of(claim)
         parts += [f"## {number}. {claim.text}", in_words(claim, findings)]
         parts += [findings_table(findings).markdown()] if findings else []
     return "\n\n".join(parts) + "\n"
@@ -87,7 +90,7 @@ def claims_table(claims: Iterable[Claim]) -> Table:
     """Return the short table: each claim, its verdict, and how many findings there are on each side."""
     rows = []
     for claim in claims:
-        findings = claim.findings()
+        findings = findings_of(claim)
         found, said = verdict(claim, findings), [finding.says for finding in findings]
         in_short = f"depends on {claim.depends_on}" if found == "depends" else found
         rows.append((claim.text, in_short, *(f"{said.count(says)}" for says in SIDES)))
