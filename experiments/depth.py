@@ -29,14 +29,14 @@ WIDTHS = {"rnn": (240, 155, 125, 107), "gru": (133, 87, 70, 61), "lstm": (112, 7
 NAMES = {"rnn": "tanh", "gru": "GRU", "lstm": "LSTM"}
 TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
 RATES = {
-    "rnn_1": 1e-2,
-    "rnn_2": 1e-2,
-    "rnn_3": 1e-2,
-    "rnn_4": 1e-2,
-    "gru_1": 1e-2,
-    "gru_2": 1e-2,
-    "gru_3": 1e-2,
-    "gru_4": 1e-2,
+    "rnn_1": 3e-3,
+    "rnn_2": 3e-3,
+    "rnn_3": 3e-3,
+    "rnn_4": 3e-3,
+    "gru_1": 3e-3,
+    "gru_2": 3e-3,
+    "gru_3": 3e-3,
+    "gru_4": 3e-3,
     "lstm_1": 1e-2,
     "lstm_2": 1e-2,
     "lstm_3": 1e-2,
