@@ -145,6 +145,10 @@ def test_scores_are_read_from_the_records(monkeypatch):
     assert Scores("page_views", "gru", "lstm", "alike").findings()[0].says == "against"
     assert Scores("page_views", "gru", "lstm", "less").findings()[0].says == "for"
     assert Scores("page_views", "gru", "rnn", "less", score="mae").findings() == []
+    units = {f"{k}": [4.0, 1.0] for k in range(9)}
+    records[3:] = [run("gru", 0, 2.0, units), run("rnn", 0, 5.0, {k: [25.0, 1.0] for k in units})]
+    [single] = Scores("page_views", "gru", "rnn", "less").findings()
+    assert (single.effect, single.runs, single.says) == ("-3.000 [-3.000, -3.000]", "1, 1", "open")
 
 
 def test_quotients_of_times_are_of_one_width_or_of_as_many_parameters():

@@ -63,6 +63,12 @@ def test_a_reference_is_a_line_with_its_name_and_the_axis_may_be_logarithmic(tmp
         learning_curves(tmp_path / "a.png", **learning(curves={"gru": ([1], np.zeros((1, 1)))}, logarithm=True))
 
 
+def test_whole_steps_have_whole_ticks(tmp_path):
+    curves = {"gru": (np.arange(1, 5), np.ones((2, 4)))}
+    (axes,) = drawn(learning_curves, tmp_path / "a.png", **learning(curves=curves, step_label="layers")).axes
+    assert [tick for tick in axes.get_xticks() if 1 <= tick <= 4] == [1, 2, 3, 4]
+
+
 def test_a_single_evaluation_is_drawn(tmp_path):
     learning_curves(tmp_path / "a.png", **learning(curves={"gru": ([10], np.ones((2, 1)))}))
     score_by_length(tmp_path / "b.png", **lengths(edges=[1, 9], counts=[3], curves={"gru": np.ones((1, 1))}))

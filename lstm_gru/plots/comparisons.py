@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from lstm_gru.plots.checks import require_a_value, require_any, require_positive
 from lstm_gru.plots.labels import label_ends
@@ -125,6 +126,8 @@ def _learning_curves(
     lines = []
     for stroke, (name, (steps, values)) in zip(strokes(len(curves)), curves.items(), strict=True):
         lines.append(_mean_in_band(axes, stroke, name, steps, values))
+    if all(np.equal(steps, np.round(steps)).all() for steps, _ in curves.values()):
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     limits = min(steps[0] for steps, _ in curves.values()), max(steps[-1] for steps, _ in curves.values())
     if limits[0] < limits[1]:  # not so after a single evaluation
         axes.set_xlim(*limits)

@@ -170,7 +170,7 @@ CLAIMS = (
             for cell, name in (("rnn", "RNN"), ("gru", "GRU"), ("lstm", "LSTM"))
             for depth in (2, 3, 4)
         ),
-        depends_on="the amount of data, at equal parameters",
+        depends_on="the corpus, the cell and the number of layers, at equal parameters",
     ),
     Claim(
         "A Transformer translates better than recurrent networks.",

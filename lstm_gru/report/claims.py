@@ -22,9 +22,9 @@ RULE = (
     "on the other side.\n\n"
     "Intervals of scores have two parts, added as squares: the paired bootstrap over the units of the test (days, "
     "sentences, pieces), for the score that ranks an experiment, and Student's t over seeds. Where one side has one "
-    "seed it is given the other's spread; where both have one, the interval says nothing of other seeds. Intervals of "
-    "times are Student's t over shapes, or over rounds. Every score is in `results/EXPERIMENT-VARIANT-seed-N.json`; "
-    "`lstm-gru reproduce EXPERIMENT` trains it again."
+    "seed it is given the other's spread; where both have one, the interval is of the units alone, and the measurement "
+    "counts as open. Intervals of times are Student's t over shapes, or over rounds. Every score is in "
+    "`results/EXPERIMENT-VARIANT-seed-N.json`; `lstm-gru reproduce EXPERIMENT` trains it again."
 )
 
 

@@ -68,6 +68,7 @@ class Scores:
         if not all(runs):
             return []
         effect = difference(experiment, *runs, score)
+        single = all(len(found) == 1 for found in runs)  # The interval says nothing of other seeds.
         margin = SHARE * _gained(statistics.mean(values_of(runs[1], score)), records, score)
         number = f"{{:.{experiment.decimals}f}}".format
         found = Finding(
@@ -76,7 +77,7 @@ class Scores:
             measured=", ".join(number(statistics.mean(values_of(found, score))) for found in runs),
             effect=in_text(effect, f"{{:+.{experiment.decimals}f}}"),
             runs=", ".join(str(len(found)) for found in runs),
-            says=answer(effect, self.expected, margin),
+            says="open" if single else answer(effect, self.expected, margin),
             source=f"[{self.experiment}](RESULTS.md)",
         )
         return [found]
