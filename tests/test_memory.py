@@ -136,6 +136,7 @@ def test_a_finished_run_is_scored_by_the_losses_of_its_sequences(experiment, tmp
         }
         assert found.folds == {"1": [5.0, 1.0], "2": [6.0, 1.0]}
         assert experiment.statistic(np.sum([*found.folds.values()], axis=0)) == 5.5
+        assert experiment.score({"T = 10": runs["T = 10"]})[:2] == ({"error_10": 1.5}, {})  # As a smoke run has it.
         long = experiment.score({"T = 600": runs["T = 600"]})
         assert long[:2] == ({"error_600": 1.5}, {"1": [1.0, 1.0], "2": [2.0, 1.0]})
     with pytest.raises(InputError, match=f"no {LOSSES_FILE}; expected a finished run of adding or copying"):
