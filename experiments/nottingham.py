@@ -121,8 +121,8 @@ EXPERIMENT = Experiment(
         "Negative log-likelihood of a step in nats, summed over its 88 keys, averaged over the predicted steps of all "
         "test tunes; the first step of a tune is given. The checkpoint and the learning rate are chosen on the "
         "validation tunes, the rate in runs half as long. Check: quoted at second hand.",
-        "The large models have 6,000 updates of 512 steps, few for a corpus of this size: GRU and RNN were still "
-        "falling when they ended, and their learning rate is the smallest of the grid.",
+        "The large models have 6,000 updates of 512 steps, where the small ones have 24,000 of them; the "
+        "learning rate of GRU and RNN is the smallest of the grid.",
     ),
     trial=lambda config: shorter(config, times=2),
     close=0.03,

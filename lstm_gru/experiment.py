@@ -67,7 +67,7 @@ class Experiment:
       learning_rates: the grid from which every variant's rate was chosen, on validation with seed 0.
       score: ``{fold: run directory} -> Measured`` of a finished run.
       scores: score to its heading, in the tables' order; the first one ranks, in the direction of ``better``.
-      headline: the scores of the README's table.
+      headline: the scores of the tables that commands print.
       baselines: ``() -> {name: Measured}``, the trivial ones, computed.
       peers: ``() -> {name: Measured}``, other packages where they are installed, run here.
       published: name to ``{score: value}``, with the source in the name; never measured here.

@@ -13,7 +13,7 @@ from lstm_gru.records import recorded
 from lstm_gru.report.benchmark import benchmark_record, cell_ratios, translation_speed_record
 from lstm_gru.report.cells import cell_facts
 from lstm_gru.report.effects import Answer, Effect, Expected, Record, answer, difference, in_text, quotient, values_of
-from lstm_gru.report.tables import MISSING, runs_of
+from lstm_gru.report.tables import MISSING, runs_of, trivial_scores
 
 SHARE = 0.05  # Of what the second variant gains over the weakest trivial baseline: closer than that is alike.
 
@@ -191,7 +191,7 @@ class Counted:
             effect=f"{difference:+,.0f}, exact",
             runs=MISSING,
             says=answer(Effect(difference, difference, difference), self.expected, 0.0),
-            source="[cells](../README.md#cells)",
+            source="[cells](RESULTS.md#the-cells)",
         )
         return [found]
 
@@ -201,8 +201,7 @@ Evidence = Scores | Times | TranslationTimes | Counted
 
 def _gained(value: float, records: Sequence[Record], score: str) -> float:
     """How far a score is from that of the weakest trivial baseline; 0 where no baseline has it."""
-    trivial = [record["scores"][score] for record in records if "baseline" in record and score in record["scores"]]
-    return max((abs(value - baseline) for baseline in trivial), default=0.0)
+    return max((abs(value - baseline) for baseline in trivial_scores(records, score)), default=0.0)
 
 
 def _of_quotient(effect: Effect, expected: Expected) -> Answer:

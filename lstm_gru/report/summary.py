@@ -6,7 +6,7 @@ from typing import Any
 
 from lstm_gru.experiment import Experiment, load_experiment
 from lstm_gru.records import recorded
-from lstm_gru.report.tables import MISSING, Table, mean_and_spread, runs_of
+from lstm_gru.report.tables import MISSING, Table, mean_and_spread, runs_of, trivial_scores
 
 COLUMNS = ("RNN", "LSTM", "GRU", "beside them")
 # The variants in the columns, of equal parameters; what stands beside them is called by its label.
@@ -40,7 +40,7 @@ def _line(experiment: Experiment, variants: tuple[str, ...]) -> tuple[str, ...] 
     runs = [runs_of(variant, records) for variant in variants]
     if not any(runs):
         return None
-    trivial = [record["scores"][score] for record in records if "baseline" in record and score in record["scores"]]
+    trivial = trivial_scores(records, score)
     published = [scores[score] for scores in experiment.published.values() if score in scores]
     measured = {place: _mean(found, score) for place, found in enumerate(runs) if found}
     better = min if experiment.better == "min" else max

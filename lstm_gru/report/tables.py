@@ -230,6 +230,11 @@ def _number(experiment: Experiment, value: float | None) -> str:
     return MISSING if value is None else f"{value:.{experiment.decimals}f}"
 
 
+def trivial_scores(records: Iterable[Mapping[str, Any]], score: str) -> list[float]:
+    """Return a score of each trivial baseline that has it."""
+    return [record["scores"][score] for record in records if "baseline" in record and score in record["scores"]]
+
+
 def mean_and_spread(experiment: Experiment, runs: Sequence[Mapping[str, Any]], score: str) -> str:
     """Return a score's mean over runs, and its sample standard deviation where there are several."""
     values = [run["scores"].get(score) for run in runs]
