@@ -1,15 +1,11 @@
-"""Runs of an experiment: one (experiment, variant, seed) after the other, or several side by side."""
+"""Runs of an experiment: one (experiment, variant, seed) is trained, recorded, read again, scored again, drawn."""
 
 import itertools
 import math
-import multiprocessing
-import os
 import statistics
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +13,11 @@ from typing import Any
 import jax
 
 from lstm_gru.config import from_settings
-from lstm_gru.errors import InputError, RunError, Stopped
+from lstm_gru.errors import InputError, Stopped
 from lstm_gru.experiment import Experiment, Measured, load_experiment
 from lstm_gru.files import read_json, write_json
 from lstm_gru.records import CHOSEN, Record
 from lstm_gru.task import Task
-from lstm_gru.training.allocator import keep_freed_memory
 from lstm_gru.training.devices import all_devices
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest
@@ -256,40 +251,6 @@ def _measured(measured: Measured) -> Record:
     }
 
 
-def execute_all(runs: Iterable[Run], jobs: int) -> Iterable[Record]:
-    """Yield the records of runs as they end; with more than one job in processes pinned to a core each.
-
-    Raises:
-      RunError: when a process ended without a word, as one that the system killed for its memory.
-      Stopped: after SIGTERM or Ctrl-C, once all running ones have saved their state.
-    """
-    if jobs == 1:
-        yield from map(execute, runs)
-        return
-    context = multiprocessing.get_context("spawn")
-    cores = context.Queue()
-    for core in itertools.islice(itertools.cycle(_cores()), jobs):
-        cores.put(core)
-    with (
-        stop_request() as stop,
-        ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(cores,)) as pool,
-    ):
-        waiting = {pool.submit(execute, replace(run, plain=True)) for run in runs}
-        try:
-            while waiting and not stop.made:
-                done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        except BrokenProcessPool as error:
-            raise RunError("a worker process was killed; the same command continues") from error
-        finally:  # Not left waiting: after a failure the others save and end too.
-            pool.shutdown(wait=False, cancel_futures=True)
-            if waiting:
-                for worker in multiprocessing.active_children():
-                    worker.terminate()
-    if waiting:
-        raise Stopped()
-
-
 def computed_records(experiment: Experiment) -> list[Record]:
     """Compute the records of an experiment's trivial baselines, and of other packages where they are installed."""
     return [
@@ -318,24 +279,3 @@ def draw(experiment: Experiment, runs: Iterable[Run], records: Sequence[Record],
     captions, file = experiment.plots(found, records, directory), directory / f"{experiment.name}.json"
     write_json(file, {**(read_json(file) or {}), **captions})
     return [directory / name for name in captions]
-
-
-def _cores() -> list[int]:
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-
-
-_worker = ExitStack()  # What a worker process keeps open until it ends.
-
-
-def _begin_worker(cores: Any) -> None:
-    """Keep this process, and with it XLA's threads, on one core, and the memory that they free with it.
-
-    Two such processes do not disturb each other.
-
-    A worker can be asked to stop at any time, by its parent and by whoever asks the whole group of processes.
-    """
-    _worker.enter_context(stop_request(patient=True))
-    keep_freed_memory()
-    core = cores.get()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})

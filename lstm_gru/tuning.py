@@ -7,8 +7,9 @@ from pathlib import Path
 from lstm_gru.experiment import Experiment
 from lstm_gru.files import read_json
 from lstm_gru.records import Record, close_rates
-from lstm_gru.reproduce import Run, execute_all, fold_directories, run_directory
+from lstm_gru.reproduce import Run, fold_directories, run_directory
 from lstm_gru.training.manifest import manifest
+from lstm_gru.workers import Workers
 
 Grid = dict[str, dict[float, Run]]  # By variant and learning rate.
 
@@ -32,7 +33,7 @@ def rate_runs(experiment: Experiment, root: Path) -> Grid:
 
 
 def choose_rates(
-    experiment: Experiment, root: Path, jobs: int, known: Mapping[str, Record] | None = None
+    experiment: Experiment, root: Path, workers: Workers, known: Mapping[str, Record] | None = None
 ) -> Iterator[Record]:
     """Train the variants' learning-rate grids; yield each variant's record once its grid is complete.
 
@@ -42,15 +43,15 @@ def choose_rates(
     Args:
       experiment: which, with the variants wanted.
       root: directory of all runs.
-      jobs: runs side by side.
+      workers: train the runs.
       known: records of grids, by variant, that are not to be trained again.
     """
     grids = dict(known or {})
     left = {variant: runs for variant, runs in rate_runs(experiment, root).items() if variant not in grids}
-    for record in _compared(left, jobs):
+    for record in _compared(left, workers):
         grids[record["variant"]] = record
         yield record
-    for record in _compared(_whole_runs(experiment, root, grids), jobs):
+    for record in _compared(_whole_runs(experiment, root, grids), workers):
         yield {**record, "whole": True}
 
 
@@ -73,10 +74,10 @@ def _whole_run(experiment: Experiment, root: Path, variant: str, rate: float) ->
     return Run(experiment.name, variant, 0, directory, tried, validated=tried != config)
 
 
-def _compared(grid: Grid, jobs: int) -> Iterator[Record]:
+def _compared(grid: Grid, workers: Workers) -> Iterator[Record]:
     """Train the runs of a grid; yield a variant's record as soon as it is complete."""
     found: dict[str, dict[float, float]] = {variant: {} for variant in grid}
-    for record in execute_all([run for runs in grid.values() for run in runs.values()], jobs):
+    for record in workers.execute_all(run for runs in grid.values() for run in runs.values()):
         variant = record["variant"]
         found[variant][record["config"]["train"]["learning_rate"]] = record["selected_by"]
         if len(found[variant]) == len(grid[variant]):

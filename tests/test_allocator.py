@@ -8,7 +8,7 @@ import pytest
 
 MEASURED = """
 import queue, resource
-from lstm_gru import cli, reproduce
+from lstm_gru import cli, workers
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -21,7 +21,7 @@ cores.put(0)
 faults()
 print("faults", max(faults() for _ in range(3)))
 """
-BEGINNINGS = ("cli.main(['--help'])", "reproduce._begin_worker(cores)")
+BEGINNINGS = ("cli.main(['--help'])", "workers._begin_worker(cores)")
 
 
 def most_faults(begin):

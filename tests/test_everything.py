@@ -1,35 +1,35 @@
 """Everything, reproduced in order of cost: what comes when, and what becomes of experiments that cannot go on."""
 
-from dataclasses import replace
-
 import pytest
 
 from lstm_gru import cli
-from lstm_gru.commands import everything
-from lstm_gru.commands.reproduce import ReproduceArguments
+from lstm_gru.commands import reproduce
 from lstm_gru.errors import InputError, RunError, Stopped
 from lstm_gru.experiment import experiment_names, load_experiment
 
-ARGUMENTS = ReproduceArguments("all")
+
+@pytest.fixture
+def done(capsys, monkeypatch):
+    """A function that returns the exit code, what was reproduced, and what was said."""
+
+    def run(*options, failures=()):
+        asked = []
+
+        def one(each, workers):
+            asked.append(each)
+            for name, error in failures:
+                if each.experiment == name:
+                    raise error
+
+        monkeypatch.setattr(reproduce, "_reproduce", one)
+        code = reproduce.reproduce(["all", *options])
+        return code, asked, capsys.readouterr()
+
+    return run
 
 
-def done(capsys, arguments=ARGUMENTS, failures=()):
-    """The exit code, what was reproduced, and the table's lines."""
-    asked = []
-
-    def reproduce(each):
-        asked.append(each)
-        for name, error in failures:
-            if each.experiment == name:
-                raise error
-        return 0
-
-    code = everything.everything(reproduce, arguments)
-    return code, asked, capsys.readouterr()
-
-
-def test_the_cheapest_comes_first_and_what_is_on_demand_last(capsys):
-    code, asked, said = done(capsys)
+def test_the_cheapest_comes_first_and_what_is_on_demand_last(done):
+    code, asked, said = done()
     assert code == 0
     names = [each.experiment for each in asked]
     count = len(experiment_names())
@@ -44,11 +44,11 @@ def test_the_cheapest_comes_first_and_what_is_on_demand_last(capsys):
     assert "reproduce adding gru_600 lstm_600 lstm_chrono_600" in said.out
 
 
-def test_a_number_of_seeds_brings_all_variants_in_at_once(capsys):
-    for arguments in (replace(ARGUMENTS, seeds=2), replace(ARGUMENTS, smoke=True)):
-        _, asked, _ = done(capsys, arguments)
+def test_a_number_of_seeds_brings_all_variants_in_at_once(done):
+    for options, seeds in ((("--seeds", "2"), 2), (("--smoke",), None)):
+        _, asked, _ = done(*options)
         assert [each.experiment for each in asked] == list(dict.fromkeys(each.experiment for each in asked))
-        assert all((each.seeds, each.smoke) == (arguments.seeds, arguments.smoke) for each in asked)
+        assert all((each.seeds, each.smoke) == (seeds, not seeds) for each in asked)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_a_number_of_seeds_brings_all_variants_in_at_once(capsys):
         ([("counting", InputError("no data")), ("depth", RunError("gave up"))], 1),
     ],
 )
-def test_what_cannot_go_on_is_named_and_keeps_nothing_waiting(capsys, failures, code):
-    found, asked, said = done(capsys, failures=failures)
+def test_what_cannot_go_on_is_named_and_keeps_nothing_waiting(done, failures, code):
+    found, asked, said = done(failures=failures)
     assert found == code
     assert {each.experiment for each in asked} == set(experiment_names())
     for name, error in failures:
@@ -68,16 +68,12 @@ def test_what_cannot_go_on_is_named_and_keeps_nothing_waiting(capsys, failures, 
         assert any(name in line and f"not done: {error}" in line for line in said.out.splitlines())
 
 
-def test_a_stop_ends_it(capsys):
+def test_a_stop_ends_it(done):
     with pytest.raises(Stopped):
-        done(capsys, failures=[("directions", Stopped())])
+        done(failures=[("directions", Stopped())])
 
 
-def test_the_command_hands_its_options_on_and_takes_no_variants(monkeypatch, capsys):
-    found = []
-    monkeypatch.setattr("lstm_gru.commands.reproduce.everything", lambda reproduce, options: found.append(options) or 0)
-    assert cli.main(["reproduce", "all", "--seeds", "2", "--runs", "all"]) == 0
-    assert (found[0].seeds, found[0].runs.name) == (2, "all")
+def test_all_take_no_variants(capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(["reproduce", "all", "--variants", "gru"])
     assert "--variants are those of one experiment; name" in capsys.readouterr().err

@@ -56,7 +56,8 @@ BELOW = {
     "experiment": {"metrics", "task", "training", "files", "errors"},
     "records": {"experiment", "training", "files"},
     "reproduce": {"files", "records", "experiment", "training", "task", "config", "errors"},
-    "tuning": {"reproduce", "records", "experiment", "training", "files"},
+    "workers": {"reproduce", "records", "training", "errors"},
+    "tuning": {"reproduce", "workers", "records", "experiment", "training", "files"},
     "trained": {"files", "tasks", "translator", "sentence_tagger", "models", "training", "data", "config", "errors"},
     "forecast": {
         "files",
@@ -81,6 +82,7 @@ BELOW = {
         "forecast",
         "tuning",
         "reproduce",
+        "workers",
         "records",
         "experiment",
         "trained",

@@ -16,7 +16,11 @@ from lstm_gru.files import read_json, write_json
 from lstm_gru.report import benchmark, results
 from lstm_gru.reproduce import Run
 from lstm_gru.training.run_directory import valid_lines
+from lstm_gru.training.stopping import StopRequest
 from lstm_gru.tuning import choose_rates
+from lstm_gru.workers import Workers
+
+ALONE = Workers(1, StopRequest())
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def kept():
 
 
 def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines, tmp_path):
-    record = next(choose_rates(lines.only(("long", "short")), tmp_path, 1))
+    record = next(choose_rates(lines.only(("long", "short")), tmp_path, ALONE))
     assert {path.name for path in (tmp_path / "lines").iterdir()} == {"long"}
     assert {path.name for path in (tmp_path / "lines/long").iterdir()} == {"seed-0", "rate-0.1"}
     own = read_json(tmp_path / "lines/long/seed-0/record.json")
@@ -90,7 +94,7 @@ def test_each_grid_is_recorded_once_complete_and_shares_the_run_of_seed_0(lines,
 
 def test_close_rates_of_short_runs_are_compared_again_in_whole_runs(lines, tmp_path, monkeypatch):
     shorter = replace(lines, trial=lambda config: replace(config, train=replace(config.train, steps=1)), close=1e9)
-    short, whole = choose_rates(shorter.only(["long"]), tmp_path, 1)
+    short, whole = choose_rates(shorter.only(["long"]), tmp_path, ALONE)
     runs = {name: read_json(tmp_path / f"lines/long/{name}/record.json") for name in ("seed-0", "whole-0.1")}
     assert [runs[name]["config"]["train"]["steps"] for name in runs] == [3, 3]
     assert (
@@ -102,9 +106,11 @@ def test_close_rates_of_short_runs_are_compared_again_in_whole_runs(lines, tmp_p
         "lines-rates-long",
         "lines-rates_of_whole_runs-long",
     ]
-    [again] = choose_rates(shorter.only(["long"]), tmp_path, 1, {"long": short})  # A grid that is known is not trained.
+    [again] = choose_rates(
+        shorter.only(["long"]), tmp_path, ALONE, {"long": short}
+    )  # A grid that is known is not trained.
     assert again["whole"]
-    assert list(choose_rates(replace(shorter, close=0.0).only(["long"]), tmp_path, 1, {"long": short})) == []
+    assert list(choose_rates(replace(shorter, close=0.0).only(["long"]), tmp_path, ALONE, {"long": short})) == []
 
 
 def test_a_grid_leaves_out_folds_without_a_validation_part_and_a_whole_run_does_not(lines, tmp_path, monkeypatch):
@@ -113,7 +119,7 @@ def test_a_grid_leaves_out_folds_without_a_validation_part_and_a_whole_run_does_
 
     both = replace(lines, folds=folds, trial=lambda config: experiment.shorter(config, times=3), close=1e9)
     monkeypatch.setattr(sys.modules["lstm_gru_experiments.lines"], "EXPERIMENT", both)
-    short, whole = choose_rates(both.only(["long"]), tmp_path, 1)
+    short, whole = choose_rates(both.only(["long"]), tmp_path, ALONE)
     assert {run.name: len([*run.glob("*/scores.json")]) for run in (tmp_path / "lines/long").iterdir()} == {
         **{"rate-0.05": 1, "rate-0.1": 1},
         **{"whole-0.1": 1, "seed-0": 2},

@@ -1,20 +1,25 @@
-"""``lstm-gru reproduce``."""
+"""``lstm-gru reproduce``: one experiment, or all of them, the cheapest first."""
 
+import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean
 from typing import Annotated
 
 import tyro
 
-from lstm_gru.commands.everything import ALL, everything
 from lstm_gru.commands.terminal import RUNS, Variants, jobs_or_default, show
 from lstm_gru.config import require
-from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, load_experiment
+from lstm_gru.errors import InputError, RunError
+from lstm_gru.experiment import Experiment, experiment_names, load_experiment
 from lstm_gru.records import Record, is_kept, keep, plots_directory, recorded
-from lstm_gru.report.tables import comparison
-from lstm_gru.reproduce import Run, chosen_records, computed_records, draw, execute_all, run_directory
+from lstm_gru.report.tables import Table, comparison
+from lstm_gru.reproduce import Run, chosen_records, computed_records, draw, run_directory
+from lstm_gru.workers import Workers, side_by_side
+
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,63 @@ class ReproduceArguments:
 def reproduce(argv: list[str]) -> int:
     """Train whatever is missing of an experiment and print its table beside the recorded one."""
     arguments = tyro.cli(ReproduceArguments, args=argv, prog="lstm-gru reproduce")
-    return everything(_reproduce, arguments) if arguments.experiment == ALL else _reproduce(arguments)
+    with side_by_side(jobs_or_default(arguments.jobs)) as workers:
+        if arguments.experiment == ALL:
+            return _reproduce_all(arguments, workers)
+        _reproduce(arguments, workers)
+    return 0
 
 
-def _reproduce(arguments: ReproduceArguments) -> int:
+def _reproduce_all(arguments: ReproduceArguments, workers: Workers) -> int:
+    """Reproduce every experiment in order of cost, then what is trained on demand only; return the exit code.
+
+    An experiment that cannot go on, as without its data, is named at the end; the others are not kept waiting.
+    """
+    rows, failures = [], []
+    for each in (*_by_cost(arguments), *_on_demand(arguments)):
+        name = " ".join((each.experiment, *each.variants))
+        print(f"reproduce {name}", flush=True)
+        begin, became = time.monotonic(), "done"
+        try:
+            _reproduce(each, workers)
+        except (InputError, RunError) as error:
+            became = f"not done: {error}"
+            failures.append(error)
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        rows.append((name, became, f"{(time.monotonic() - begin) / 60:.1f}"))
+    show(Table(("experiment", "", "minutes"), tuple(rows), words=2), "lstm-gru reproduce all")
+    return 0 if not failures else 2 if all(isinstance(error, InputError) for error in failures) else 1
+
+
+def _by_cost(arguments: ReproduceArguments) -> list[ReproduceArguments]:
+    return [replace(arguments, experiment=experiment.name) for experiment in sorted(_experiments(), key=_minutes)]
+
+
+def _minutes(experiment: Experiment) -> float:
+    return experiment.minutes * mean(experiment.seeds_of(variant) for variant in experiment.variants)
+
+
+def _on_demand(arguments: ReproduceArguments) -> Iterator[ReproduceArguments]:
+    """What only a number of seeds brings in, unless it was given for all."""
+    if arguments.seeds or arguments.smoke:
+        return
+    for experiment in _experiments():
+        variants = tuple(variant for variant in experiment.variants if experiment.seeds_of(variant) == 0)
+        if variants:
+            yield replace(arguments, experiment=experiment.name, variants=variants, seeds=1)
+
+
+def _experiments() -> list[Experiment]:
+    return [load_experiment(name) for name in experiment_names()]
+
+
+def _reproduce(arguments: ReproduceArguments, workers: Workers) -> None:
     experiment = load_experiment(arguments.experiment)
     root = arguments.runs / "smoke" if arguments.smoke else arguments.runs
     asked = _runs(experiment, root, arguments)
     runs = [run for run in asked if not (arguments.unrecorded and _is_recorded(run))]
     records = []
-    for record in _all_records(experiment, runs, jobs_or_default(arguments.jobs)):
+    for record in _all_records(experiment, runs, workers):
         records.append(record)
         if arguments.record:
             keep(record)
@@ -72,7 +124,6 @@ def _reproduce(arguments: ReproduceArguments) -> int:
     _show_runs(experiment.only(arguments.variants), runs, records, arguments)
     if plots:
         print("plots:", *sorted(map(str, plots)), sep="\n  ")
-    return 0
 
 
 def _runs(experiment: Experiment, root: Path, arguments: ReproduceArguments) -> list[Run]:
@@ -97,9 +148,9 @@ def _is_recorded(run: Run) -> bool:
     return is_kept({"experiment": run.experiment, "variant": run.variant, "seed": run.seed})
 
 
-def _all_records(experiment: Experiment, runs: list[Run], jobs: int) -> Iterator[Record]:
+def _all_records(experiment: Experiment, runs: list[Run], workers: Workers) -> Iterator[Record]:
     """Yield each record as soon as it is measured."""
-    yield from execute_all(runs, jobs)
+    yield from workers.execute_all(runs)
     yield from computed_records(experiment)
     yield from chosen_records(experiment, runs)
 

@@ -12,6 +12,7 @@ from lstm_gru.experiment import load_experiment
 from lstm_gru.records import keep, recorded_rates
 from lstm_gru.report.tables import rates_table
 from lstm_gru.tuning import choose_rates
+from lstm_gru.workers import side_by_side
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,12 @@ def tune(argv: list[str]) -> int:
     known = recorded_rates(experiment.name) if arguments.unrecorded else []
     done = {record["variant"] for record in known if record.get("whole")}
     asked = [variant for variant in experiment.only(arguments.variants).variants if variant not in done]
-    grids, records, jobs = {record["variant"]: record for record in known}, [], jobs_or_default(arguments.jobs)
-    for record in choose_rates(experiment.only(asked), arguments.runs, jobs, grids) if asked else ():
-        records.append(record)
-        if arguments.record:
-            keep(record)
+    grids, records = {record["variant"]: record for record in known}, []
+    with side_by_side(jobs_or_default(arguments.jobs)) as workers:
+        for record in choose_rates(experiment.only(asked), arguments.runs, workers, grids) if asked else ():
+            records.append(record)
+            if arguments.record:
+                keep(record)
     if not records:
         print(f"{experiment.name}: nothing left to train, every grid has a record")
     title = f"{experiment.title}: learning rates on validation"
