@@ -23,7 +23,7 @@ from lstm_gru.baselines.tags import most_frequent_tag, most_frequent_tag_of_word
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns, Measured, few_steps
 from lstm_gru.metrics import percentage
 from lstm_gru.models.tagger import TaggerConfig
 from lstm_gru.plots import confusion, score_by_length
@@ -36,7 +36,7 @@ from lstm_gru.tasks.tagged_words import (
     right_and_all,
     words_path,
 )
-from lstm_gru.tasks.tagging import TaggingConfig, tagging
+from lstm_gru.tasks.tagging import TaggingConfig, few_sentences, tagging
 
 DATA = TaggedCorpusConfig(corpus="danish")
 TRAIN = TrainConfig(steps=1260, warmup_steps=60, evaluate_every=126, log_every=42)
@@ -188,6 +188,7 @@ EXPERIMENT = Experiment(
         "experiments/RESULTS.md). Some runs had to share the machine, which their minutes show; undisturbed, one with "
         "characters takes two to three.",
     ),
+    smoke=lambda config: few_steps(few_sentences(config)),
     better="max",
     statistic=percentage,
     unit="sentence",

@@ -42,7 +42,7 @@ class Run:
       init_from: another run's directory, from whose weights each fold starts.
       splits: over how many devices large matrices are split.
       validated: only the folds that have a validation part, since the others tell a learning-rate grid nothing.
-      smoke: a few steps of a few folds.
+      smoke: a few steps of a few folds, all on the first batch.
       plain: progress as lines even on a terminal.
       command: what trains it; when empty, that of the variant's own configuration.
     """
@@ -73,7 +73,14 @@ class Run:
         tasks = experiment.folds(self.full_config(), names)
         if self.validated:
             tasks = {fold: task for fold, task in tasks.items() if task.selects}
-        return dict(itertools.islice(tasks.items(), experiment.smoke_folds)) if self.smoke else dict(tasks)
+        if self.smoke:
+            return {fold: on_one_batch(task) for fold, task in itertools.islice(tasks.items(), experiment.smoke_folds)}
+        return dict(tasks)
+
+
+def on_one_batch(task: Task) -> Task:
+    """Return the task with its first batch at every step, for whose shape alone a step is compiled."""
+    return replace(task, batch=lambda step: task.batch(0))
 
 
 def run_directory(root: Path, experiment: str, variant: str, seed: int) -> Path:

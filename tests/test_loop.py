@@ -88,6 +88,14 @@ def task_with_scores(values, selects):
     return tiny.changed(task, evaluate=evaluate)
 
 
+def test_what_is_compiled_for_validation_serves_the_test_too(tmp_path):
+    error = jax.jit(lambda params: jnp.sqrt(jnp.mean((params["w"] - tiny.TRUTH) ** 2)))
+    task = tiny.changed(tiny.line(), evaluate=lambda params, split: {"rmse": error(params)})
+    fit(task, tiny.settings(10), tmp_path / "whole", plain=True)
+    fit(task, tiny.settings(10, average=2), tmp_path / "mean", plain=True)
+    assert error._cache_size() == 1
+
+
 @pytest.mark.parametrize(
     ("selects", "best"),
     [(("valid_rmse", "min"), 10), (("valid_rmse", "max"), 5), (None, 30)],

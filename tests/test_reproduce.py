@@ -134,6 +134,18 @@ def test_a_shorter_run_warms_up_in_as_much_shorter_a_time():
     assert config == LineConfig(settings(steps=7, warmup_steps=2))
 
 
+def test_a_smoke_run_has_a_few_folds_and_one_batch(lines, tmp_path, monkeypatch):
+    several = replace(lines, folds=lambda config, names: {fold: line(config.train.seed) for fold in "abc"})
+    several = replace(several, smoke_folds=2)
+    monkeypatch.setattr(sys.modules["lstm_gru_experiments.lines"], "EXPERIMENT", several)
+    whole = Run("lines", "long", 0, tmp_path)
+    tasks = replace(whole, smoke=True).tasks()
+    assert [list(tasks), list(whole.tasks())] == [["a", "b"], ["a", "b", "c"]]
+    first = whole.tasks()["a"].batch(0)
+    assert all((tasks["b"].batch(step)["x"] == first["x"]).all() for step in range(3))
+    assert not (whole.tasks()["a"].batch(1)["x"] == first["x"]).all()
+
+
 def test_compiled_functions_are_let_go_after_a_run_that_leaves_many(lines, tmp_path, monkeypatch):
     compiled = jax.jit(lambda x: x + 1)
     for most, kept in ((10**9, 1), (1, 0)):

@@ -121,9 +121,20 @@ def test_accuracies_by_hand_and_through_a_file(tmp_path):
     assert read_words(words_path(tmp_path, "test")) == sentences
 
 
+def test_only_the_first_sentences_are_scored_where_so_many_are_asked_for(data):
+    whole, part = load_tagged(data), load_tagged(replace(data, most_scored=3))
+    assert part.splits["train"] == whole.splits["train"]
+    assert part.vocabulary == whole.vocabulary
+    for split in ("valid", "test"):
+        assert part.splits[split].words == whole.splits[split].words[:3]
+        assert part.splits[split].tags == whole.splits[split].tags[:3]
+    assert part.settings == {**whole.settings, "most_scored": 3}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (dict(most_scored=-1), "most_scored = -1"),
         (dict(train_file=""), "TaggedCorpusConfig: valid_file without train_file; expected both, or neither"),
         (dict(valid_file=""), "TaggedCorpusConfig: train_file without valid_file; expected both, or neither"),
         (dict(train_file="", valid_file=""), "TaggedCorpusConfig: test_file without train_file"),

@@ -6,7 +6,7 @@ the form (second) and the universal part of speech (fourth) are read. A blank li
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ class Tagged:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def first(self, sentences: int) -> "Tagged":
+        """Return the first so many sentences."""
+        return replace(self, words=self.words[:sentences], tags=self.tags[:sentences])
 
 
 def read_tagged(path: str | Path) -> Tagged:

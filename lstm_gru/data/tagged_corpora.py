@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from lstm_gru.config import require_choice
+from lstm_gru.config import require, require_choice
 from lstm_gru.data.one_sided import KINDS, one_sided
 from lstm_gru.data.tagged import Tagged, danish, read_tagged
 from lstm_gru.data.vocabulary import Vocabulary, learn_vocabulary
@@ -27,6 +27,8 @@ class TaggedCorpusConfig:
     """Sentences that choose the checkpoint."""
     test_file: str = ""
     """Sentences that are tagged once, at the end; may be left out."""
+    most_scored: int = 0
+    """How many sentences of each split that is not trained on are used, the first ones; all of them when 0."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -35,6 +37,7 @@ class TaggedCorpusConfig:
           InputError: naming the fields that do not go together.
         """
         require_choice(self, "corpus", CORPORA)
+        require(self, "most_scored", low=0)
         if bool(self.train_file) != bool(self.valid_file):
             given, missing = ("train_file", "valid_file") if self.train_file else ("valid_file", "train_file")
             raise InputError(f"TaggedCorpusConfig: {given} without {missing}; expected both, or neither")
@@ -80,4 +83,9 @@ def load_tagged(config: TaggedCorpusConfig) -> TaggedCorpus:
         splits = {split: one_sided(config.corpus, split) if made else danish(split) for split in SPLITS}
         name = config.corpus
     settings = {"corpus": name, **{split: tagged.source for split, tagged in splits.items()}}
-    return TaggedCorpus(splits, learn_vocabulary(splits["train"]), settings)
+    vocabulary = learn_vocabulary(splits["train"])
+    if config.most_scored:
+        settings["most_scored"] = config.most_scored
+        scored = {split: tagged.first(config.most_scored) for split, tagged in splits.items() if split != "train"}
+        splits = {**splits, **scored}
+    return TaggedCorpus(splits, vocabulary, settings)

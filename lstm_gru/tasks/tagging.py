@@ -6,7 +6,7 @@ validation sentences; the test sentences are tagged once, at the end.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,6 +45,11 @@ class TaggingConfig:
           InputError: naming the field, its value and the range.
         """
         require(self, "tokens_per_batch", low=8)
+
+
+def few_sentences(config: TaggingConfig) -> TaggingConfig:
+    """Return the configuration of a run to try things out: few sentences to score."""
+    return replace(config, data=replace(config.data, most_scored=2))
 
 
 def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:

@@ -248,7 +248,7 @@ class Checkpoints:
             if there != asked:
                 raise RunError(f"{path}: array {name} is {there} there and {asked} here; it belongs to another model")
         # Copies: the state is donated to the first step, which must not be given memory that NumPy owns.
-        leaves = [jax.device_put(arrays[name], leaf.sharding, may_alias=False) for name, leaf in wanted.items()]
+        leaves = [jax.device_put(arrays[name], _place(leaf), may_alias=False) for name, leaf in wanted.items()]
         return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
     def __enter__(self) -> "Checkpoints":
@@ -256,6 +256,11 @@ class Checkpoints:
 
     def __exit__(self, *exception: object) -> None:
         self._thread.shutdown()
+
+
+def _place(leaf: Any) -> Any:
+    """Where an array was put by intent; None otherwise: JAX compiles anew for what is in its place by intent only."""
+    return leaf.sharding if getattr(leaf, "committed", False) else None
 
 
 def _commit(path: Path, arrays: Arrays) -> None:
