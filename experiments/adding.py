@@ -21,9 +21,9 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns, validation_curves
 from lstm_gru.plots import learning_curves
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, memory, read_losses
 from lstm_gru.tasks.starts import VERSUS, label, variants
 

@@ -21,10 +21,10 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.counting import Judged
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, few_steps
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import distributions, traces
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.counting import CountingConfig, counting, read_judged, read_states, scores
 from lstm_gru.training.run_directory import valid_lines
 

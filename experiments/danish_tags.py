@@ -23,11 +23,11 @@ from lstm_gru.baselines.tags import most_frequent_tag, most_frequent_tag_of_word
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig, load_tagged
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, few_steps
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.metrics import percentage
 from lstm_gru.models.tagger import TaggerConfig
 from lstm_gru.plots import confusion, score_by_length
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.tagged_words import (
     Sentences,
     accuracies,

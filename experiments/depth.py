@@ -16,11 +16,11 @@ import numpy as np
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import learning_curves
-from lstm_gru.task import Task
-from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
+from lstm_gru.task import Measured, Task
+from lstm_gru.tasks.music import MusicConfig, measured, nats_per_step, next_step, read_nats
 
 CORPORA = {"jsb_chorales": "chorales", "nottingham": "folk tunes"}
 DEPTHS = (1, 2, 3, 4)
@@ -76,9 +76,9 @@ def trivial() -> dict[str, Measured]:
 
 
 def _measure(nats: Mapping[str, np.ndarray]) -> Measured:
-    found = {corpus: piece_scores(corpus, of_pieces) for corpus, of_pieces in nats.items()}
-    scores = {f"nats_{corpus}": of_corpus["nats"] for corpus, (of_corpus, _) in found.items()}
-    return Measured(scores, found["jsb_chorales"][1] if "jsb_chorales" in found else {})
+    found = {corpus: measured(corpus, of_pieces) for corpus, of_pieces in nats.items()}
+    scores = {f"nats_{corpus}": of_corpus.scores["nats"] for corpus, of_corpus in found.items()}
+    return Measured(scores, found["jsb_chorales"].folds if "jsb_chorales" in found else {})
 
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:

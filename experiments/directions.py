@@ -19,12 +19,12 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.data.one_sided import KINDS, best_accuracy
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, few_steps, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, validation_curves
 from lstm_gru.metrics import percentage
 from lstm_gru.models.reader import DIRECTIONS
 from lstm_gru.models.tagger import TaggerConfig
 from lstm_gru.plots import learning_curves
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.tagged_words import read_words, right_and_all, words_path
 from lstm_gru.tasks.tagging import TaggingConfig, few_sentences, tagging
 

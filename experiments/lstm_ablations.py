@@ -16,11 +16,10 @@ from typing import Any
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import distributions
-from lstm_gru.task import Task
-from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
+from lstm_gru.tasks.music import MusicConfig, measured, nats_per_step, next_step, read_nats
 
 CORPUS, SEEDS, WHOLE = "jsb_chorales", 10, "peephole_lstm"
 TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
@@ -68,22 +67,6 @@ def variant(cell: str) -> MusicConfig:
 VARIANTS = {cell: variant(cell) for cell in WIDTHS}
 
 
-def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
-    """Return the one task."""
-    return {"": next_step(config, settings)}
-
-
-def score(run_dirs: Mapping[str, Path]) -> Measured:
-    """Return the score of a run from the likelihoods that it wrote."""
-    (run_dir,) = run_dirs.values()
-    return Measured(*piece_scores(CORPUS, read_nats(run_dir)))
-
-
-def trivial() -> dict[str, Measured]:
-    """Return the scores of what needs no network."""
-    return {name: Measured(*piece_scores(CORPUS, nats)) for name, nats in floors(CORPUS).items()}
-
-
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the score of each run, and the median of the whole LSTM."""
     found = {cell: [r["scores"]["nats"] for r in records if r.get("variant") == cell] for cell in VARIANTS}
@@ -109,12 +92,12 @@ EXPERIMENT = Experiment(
     reproduces="the comparison of Greff et al. 2017, at equal parameters (its figures are drawn, not printed)",
     minutes=2,
     variants=VARIANTS,
-    folds=folds,
+    folds=lambda config, settings: {"": next_step(config, settings)},
     learning_rates=(3e-3, 1e-2, 3e-2),
-    score=score,
+    score=lambda run_dirs: measured(CORPUS, read_nats(run_dirs[""])),
     scores={"nats": "nats a step"},
     headline=("nats",),
-    baselines=trivial,
+    baselines=lambda: {name: measured(CORPUS, nats) for name, nats in floors(CORPUS).items()},
     peers=dict,
     published={},
     plots=plots,

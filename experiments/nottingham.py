@@ -14,11 +14,10 @@ from typing import Any
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, shorter, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns, shorter, validation_curves
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import learning_curves
-from lstm_gru.task import Task
-from lstm_gru.tasks.music import MusicConfig, nats_per_step, next_step, piece_scores, read_nats
+from lstm_gru.tasks.music import MusicConfig, measured, nats_per_step, next_step, read_nats
 
 CORPUS = "nottingham"
 SMALL = TrainConfig(steps=24_000, learning_rate=1e-2, warmup_steps=100, weight_decay=0.01, evaluate_every=400)
@@ -59,22 +58,6 @@ NAMES = {"rnn": "tanh", "lstm": "LSTM", "gru": "GRU"}
 LABELS = {name: f"{NAMES[config.model.cell]}, {config.model.features}" for name, config in VARIANTS.items()}
 
 
-def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
-    """Return the one task."""
-    return {"": next_step(config, settings)}
-
-
-def score(run_dirs: Mapping[str, Path]) -> Measured:
-    """Return the score of a run from the likelihoods that it wrote."""
-    (run_dir,) = run_dirs.values()
-    return Measured(*piece_scores(CORPUS, read_nats(run_dir)))
-
-
-def trivial() -> dict[str, Measured]:
-    """Return the scores of what needs no network."""
-    return {name: Measured(*piece_scores(CORPUS, nats)) for name, nats in floors(CORPUS).items()}
-
-
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the learning curves."""
     if not runs:
@@ -93,12 +76,12 @@ EXPERIMENT = Experiment(
     reproduces="Chung et al. 2014, Table 2; Bai et al. 2018, Table 1",
     minutes=15,
     variants=VARIANTS,
-    folds=folds,
+    folds=lambda config, settings: {"": next_step(config, settings)},
     learning_rates=(3e-3, 1e-2, 3e-2),
-    score=score,
+    score=lambda run_dirs: measured(CORPUS, read_nats(run_dirs[""])),
     scores={"nats": "nats a step"},
     headline=("nats",),
-    baselines=trivial,
+    baselines=lambda: {name: measured(CORPUS, nats) for name, nats in floors(CORPUS).items()},
     peers=dict,
     published={
         "tanh, 100 (Chung et al. 2014; check)": {"nats": 3.13},

@@ -21,11 +21,11 @@ from lstm_gru.baselines import seasonal as baselines
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.seasonal import daily_values
 from lstm_gru.data.series import Series, page_views
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns, copy_pictures, validation_curves
 from lstm_gru.metrics import coverage, covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
 from lstm_gru.models.seasonal import SeasonalForecasterConfig
 from lstm_gru.plots import error_by_horizon, learning_curves
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.seasonal import FAN_FILE, FORECAST_FILE, SeasonalConfig, read_forecast, seasonal_forecasting
 
 HORIZON = 365

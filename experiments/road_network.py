@@ -36,12 +36,12 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.timebase import TimeBase
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, shorter
+from lstm_gru.experiment import Experiment, FinishedRuns, shorter
 from lstm_gru.graph import Graph
 from lstm_gru.metrics import explained_variance, frobenius_accuracy, mae, r2, rmse
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.plots import error_by_horizon, sensor_heatmap
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.forecast_scores import squared_by_group
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, ForecastingConfig, Parts, forecasting, read_forecasts
 

@@ -17,12 +17,12 @@ import numpy as np
 from lstm_gru.bleu import bleu
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, copy_pictures, few_steps
+from lstm_gru.experiment import Experiment, FinishedRuns, copy_pictures, few_steps
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import score_by_length
 from lstm_gru.retrieval import nearest_translation
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.translated import pairs_path, read_pairs, scores
 from lstm_gru.tasks.translation import (
     ALIGNMENT_FILE,

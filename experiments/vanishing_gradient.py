@@ -18,11 +18,11 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured
+from lstm_gru.experiment import Experiment, FinishedRuns
 from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import gradient_norms
 from lstm_gru.plots import learning_curves
-from lstm_gru.task import Params, Task
+from lstm_gru.task import Measured, Params, Task
 from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, memory, read_losses
 from lstm_gru.tasks.starts import label, variants
 from lstm_gru.training.loop import initial_params

@@ -28,10 +28,10 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.tables import read_series
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, Measured, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns, validation_curves
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.plots import learning_curves
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.forecast_scores import interval_scores, point_scores, squared_by_group
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, ForecastingConfig, Parts, forecasting, read_forecasts
 

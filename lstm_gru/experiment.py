@@ -10,35 +10,19 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType, ModuleType
-from typing import Any, Literal, NamedTuple
+from types import ModuleType
+from typing import Any, Literal
 
 import numpy as np
 
 from lstm_gru.errors import InputError
 from lstm_gru.metrics import root_mean_square
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Scores, Task
 from lstm_gru.training.run_directory import valid_lines
 
-Scores = Mapping[str, float]
 FinishedRuns = Mapping[str, Mapping[int, Mapping[str, Path]]]  # {variant: {seed: {fold: run directory}}}
 
 SEEDS = 3
-
-
-class Measured(NamedTuple):
-    """What a finished run, or a forecast that needs no training, scored.
-
-    Attributes:
-      scores: by name.
-      folds: for each fold, or each sentence, statistics that add up to those of all, for paired comparisons; empty
-        where there are none.
-      signatures: how a score was computed, by its name, as sacreBLEU says it.
-    """
-
-    scores: Scores
-    folds: Mapping[str, Sequence[float]]
-    signatures: Mapping[str, str] = MappingProxyType({})
 
 
 def shorter(config: Any, *, times: int) -> Any:

@@ -14,10 +14,10 @@ import jax
 
 from lstm_gru.config import from_settings
 from lstm_gru.errors import InputError, Stopped
-from lstm_gru.experiment import Experiment, Measured, load_experiment
+from lstm_gru.experiment import Experiment, load_experiment
 from lstm_gru.files import read_json, write_json
 from lstm_gru.records import CHOSEN, Record
-from lstm_gru.task import Task
+from lstm_gru.task import Measured, Task
 from lstm_gru.training.devices import all_devices
 from lstm_gru.training.loop import fit, fitted
 from lstm_gru.training.manifest import manifest

@@ -7,6 +7,7 @@ tasks; adding a task is one file in `lstm_gru/tasks/` that returns a `Task`.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -33,8 +34,24 @@ class Inside(NamedTuple):
 
 Params = Any
 Batch = Any
+Scores = Mapping[str, float]
 Split = Literal["valid", "test"]
 SumAndWeight = tuple[jax.Array, jax.Array]
+
+
+class Measured(NamedTuple):
+    """What a finished run, or a forecast that needs no training, scored.
+
+    Attributes:
+      scores: by name.
+      folds: for each fold, or each sentence, statistics that add up to those of all, for paired comparisons; empty
+        where there are none.
+      signatures: how a score was computed, by its name, as sacreBLEU says it.
+    """
+
+    scores: Scores
+    folds: Mapping[str, Sequence[float]]
+    signatures: Mapping[str, str] = MappingProxyType({})
 
 
 def numbered(sequences: Sequence[Any], number: int, what: str) -> Any:

@@ -8,7 +8,8 @@ import pytest
 
 from lstm_gru import cells as all_cells
 from lstm_gru.layers import bidirectional, recurrent
-from lstm_gru.report.benchmark import LEAN, OURS, SHARDED, overhead, speed, tables
+from lstm_gru.report.benchmark import overhead, speed, tables
+from lstm_gru.report.timings import LEAN, OURS, SHARDED
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))

@@ -10,7 +10,7 @@ from scipy import stats
 
 from lstm_gru.experiment import load_experiment
 from lstm_gru.report import evidence
-from lstm_gru.report.benchmark import cell_ratios
+from lstm_gru.report.cell_costs import cell_ratios
 from lstm_gru.report.claim_list import CLAIMS
 from lstm_gru.report.claims import Claim, claims_table, findings_of, findings_table, in_words, verdict
 from lstm_gru.report.effects import Effect, answer, difference

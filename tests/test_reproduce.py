@@ -11,10 +11,11 @@ from tiny import line, settings
 
 from lstm_gru import cli, experiment, records, reproduce
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, Measured
+from lstm_gru.experiment import Experiment
 from lstm_gru.files import read_json, write_json
-from lstm_gru.report import benchmark, results
+from lstm_gru.report import results, timings
 from lstm_gru.reproduce import Run
+from lstm_gru.task import Measured
 from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.training.stopping import StopRequest
 from lstm_gru.tuning import choose_rates
@@ -70,7 +71,7 @@ def lines(tmp_path, monkeypatch):
     checkout.mkdir()
     (checkout / "lines.py").touch()
     monkeypatch.setitem(sys.modules, "lstm_gru_experiments.lines", SimpleNamespace(EXPERIMENT=EXPERIMENT))
-    for module in (experiment, records, benchmark):
+    for module in (experiment, records, timings):
         monkeypatch.setattr(module, "experiments_directory", lambda: checkout)
     monkeypatch.chdir(tmp_path)
     return EXPERIMENT

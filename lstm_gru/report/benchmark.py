@@ -2,16 +2,14 @@
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lstm_gru.experiment import experiments_directory
+from lstm_gru.report.cell_costs import cell_costs, costs_in_short, costs_table
 from lstm_gru.report.tables import MISSING, Table
+from lstm_gru.report.timings import OURS, OWN, SHARDED, Compare, Measured, Row, by_case, memory_ratio, ratio
 
-OURS, LEAN, SHARDED = "lstm_gru", "lstm_gru, lean", "lstm_gru, batch over devices"
-OWN = (OURS, LEAN, SHARDED)
 FASTEST = "fastest JAX layer"
 NAMES = {"bilstm": "BiLSTM"}
 HEADINGS = {
@@ -20,28 +18,10 @@ HEADINGS = {
     "step": "Streaming: one step of one row (ms)",
 }
 
-Row = Mapping[str, Any]
-Measured = Mapping[tuple[str, str, str, str], Row]
-
-
-def benchmark_record() -> Path:
-    """Return the file of what ``scripts/benchmark`` recorded."""
-    return experiments_directory() / "benchmark.json"
-
-
-def overhead_record() -> Path:
-    """Return the file of what ``scripts/loop_overhead`` recorded."""
-    return experiments_directory() / "loop_overhead.json"
-
-
-def translation_speed_record() -> Path:
-    """Return the file of what ``scripts/translation_speed`` recorded."""
-    return experiments_directory() / "translation_speed.json"
-
 
 def tables(found: Mapping[str, Any]) -> list[str]:
     """Return the tables of a record in Markdown, each after its heading."""
-    measured = _by_case(found)
+    measured = by_case(found)
     names = [name for name in found["versions"] if any(key[-1] == name for key in measured)]
     peers = _peers(found)
     parts = []
@@ -55,8 +35,9 @@ def tables(found: Mapping[str, Any]) -> list[str]:
         parts += _section(measured, names, mode, heading, _milliseconds)
     parts += _section(measured, names, "training", "Memory for temporaries in training, as compiled (MiB)", _mebibytes)
     parts += _section(measured, names, "training", "Compilation of the training step (s)", _compilation)
-    if table := cells_beside_each_other(measured):
-        parts += ["The cells beside each other, at equal width and with the LSTM's parameters", table.markdown()]
+    if costs := cell_costs(measured):
+        title = "The cells beside each other, at equal width and with the LSTM's parameters"
+        parts += [title, costs_table(costs).markdown()]
     if table := _profiles(measured):
         parts += [
             "Where the time of training goes: milliseconds that all threads spend on each kind of kernel (under "
@@ -68,7 +49,7 @@ def tables(found: Mapping[str, Any]) -> list[str]:
 
 def speed(found: Mapping[str, Any]) -> list[str]:
     """Return the README's two tables: this library beside others, and its cells beside each other."""
-    measured, peers, torch = _by_case(found), _peers(found), ["PyTorch"]
+    measured, peers, torch = by_case(found), _peers(found), ["PyTorch"]
     rows = []
     for own, where in ((OURS, "one device"), (SHARDED, "batch over both cores")):
         for model in dict.fromkeys(key[1] for key in measured):
@@ -77,32 +58,7 @@ def speed(found: Mapping[str, Any]) -> list[str]:
             cells = [_over(measured, (mode, model, own), others, compare) for mode, others, compare in compared]
             rows.append((NAMES.get(model, model.upper()), where, *map(_mean_and_largest, cells)))
     headings = ("", "", "training / JAX", "/ PyTorch", "inference / JAX", "/ PyTorch", "one step / JAX", "memory / JAX")
-    return [Table(headings, tuple(rows), words=2).markdown(), _cells_in_short(measured).markdown()]
-
-
-def _cells_in_short(measured: Measured) -> Table:
-    """Geometric means over the shapes of what `cells_beside_each_other` says of each, and their range."""
-    groups: dict[tuple[str, str], list[list[float]]] = {}
-    for model, shape, lstm, *values in cells_beside_each_other(measured).rows:
-        width = "of the LSTM's width" if shape == lstm else "of the LSTM's parameters"
-        groups.setdefault((model, width), []).append([float(value) for value in values])
-    rows = [
-        (
-            model.upper(),
-            width,
-            *(f"{np.exp(np.log(c).mean()):.2f} ({c.min():.2f}–{c.max():.2f})" for c in np.transpose(found)),
-        )
-        for (model, width), found in sorted(groups.items(), key=lambda item: item[0][1], reverse=True)
-    ]
-    return Table(
-        ("over the LSTM's", "", "parameters", "training time", "inference time", "memory"), tuple(rows), words=2
-    )
-
-
-def _by_case(found: Mapping[str, Any]) -> Measured:
-    return {
-        (row["mode"], row["model"], row["shape"], row["library"]): row for row in found["measured"] if row["seconds"]
-    }
+    return [Table(headings, tuple(rows), words=2).markdown(), costs_in_short(cell_costs(measured)).markdown()]
 
 
 def _peers(found: Mapping[str, Any]) -> list[str]:
@@ -110,20 +66,7 @@ def _peers(found: Mapping[str, Any]) -> list[str]:
     return [name for name, versions in found["versions"].items() if "jax" in versions and name not in OWN]
 
 
-def ratio(ours: Row, other: Row) -> float:
-    """Return the median over the rounds of one time over the other, each pair taken in the same round."""
-    rounds = min(len(ours["seconds"]), len(other["seconds"]))
-    return float(np.median(np.divide(ours["seconds"][:rounds], other["seconds"][:rounds])))
-
-
-def memory_ratio(ours: Row, other: Row) -> float | None:
-    """Return the temporaries of one over the other; None where one is not known."""
-    name = "temporary_bytes"
-    return ours[name] / other[name] if ours.get(name) and other.get(name) else None
-
-
 # What is compared: its name, how it was measured, and how.
-Compare = Callable[[Row, Row], float | None]
 WHAT: tuple[tuple[str, str, Compare], ...] = (
     *((mode, mode, ratio) for mode in HEADINGS),
     ("temporaries in training", "training", memory_ratio),
@@ -156,79 +99,6 @@ def _over(measured: Measured, chosen: tuple[str, str, str], others: Sequence[str
 
 def _mean_and_largest(found: Sequence[float]) -> str:
     return f"{np.exp(np.mean(np.log(found))):.2f} ({max(found):.2f})" if found else MISSING
-
-
-def cells_beside_each_other(measured: Measured) -> Table | None:
-    """Return this library's RNN and GRU over its LSTM: of the LSTM's width, and of its parameters."""
-    rows = []
-    for model in ("rnn", "gru"):
-        for shape, lstm in _shapes_beside(measured, model):
-            compared = [compare(measured, (model, shape), ("lstm", lstm)) for compare in CELL_RATIOS.values()]
-            parameters = (
-                _own(measured, "training", model, shape)["parameters"]
-                / (_own(measured, "training", "lstm", lstm)["parameters"])
-            )
-            rows.append((model, shape, lstm, *(f"{value:.2f}" for value in (parameters, *compared))))
-    headings = ("", "B×T×F×H", "LSTM's", "parameters", "training time", "inference time", "temporaries")
-    return Table(headings, tuple(rows), words=3) if rows else None
-
-
-def cell_ratios(record: Mapping[str, Any], first: str, second: str, what: str, equal: str) -> list[float]:
-    """Return this library's time or memory of one cell over that of another, for each shape.
-
-    Args:
-      record: what ``scripts/benchmark`` recorded.
-      first: a cell: ``rnn``, ``lstm`` or ``gru``.
-      second: another one.
-      what: ``training``, ``inference`` or ``memory``.
-      equal: ``width`` or ``parameters``: both have the LSTM's.
-    """
-    measured = _by_case(record)
-    sides = [_by_batch(measured, cell, equal) for cell in (first, second)]
-    return [
-        CELL_RATIOS[what](measured, (first, sides[0][batch]), (second, sides[1][batch]))
-        for batch in sides[0]
-        if batch in sides[1]
-    ]
-
-
-def _by_batch(measured: Measured, cell: str, equal: str) -> dict[str, str]:
-    """The shape of a cell for each B×T×F at which it has the LSTM's width, or its parameters."""
-    if cell == "lstm":
-        return {_but_width(lstm): lstm for other in ("rnn", "gru") for _, lstm in _shapes_beside(measured, other)}
-    return {
-        _but_width(shape): shape
-        for shape, lstm in _shapes_beside(measured, cell)
-        if (shape == lstm) == (equal == "width")
-    }
-
-
-def _shapes_beside(measured: Measured, cell: str) -> list[tuple[str, str]]:
-    """The shapes of a cell, each with that of the LSTM which reads the same batch."""
-    trained = [key[1:3] for key in measured if key[0] == "training" and key[3] == OURS]
-    lstms = {_but_width(shape): shape for model, shape in trained if model == "lstm"}
-    return [
-        (shape, lstms[_but_width(shape)]) for model, shape in trained if model == cell and _but_width(shape) in lstms
-    ]
-
-
-def _own(measured: Measured, mode: str, model: str, shape: str) -> Row:
-    return measured[mode, model, shape, OURS]
-
-
-def _cell_ratio(mode: str, compare: Compare) -> Callable[[Measured, tuple[str, str], tuple[str, str]], float | None]:
-    return lambda measured, first, second: compare(_own(measured, mode, *first), _own(measured, mode, *second))
-
-
-CELL_RATIOS = {
-    "training": _cell_ratio("training", ratio),
-    "inference": _cell_ratio("inference", ratio),
-    "memory": _cell_ratio("training", memory_ratio),
-}
-
-
-def _but_width(shape: str) -> str:
-    return shape.rpartition("×")[0]
 
 
 def _profiles(measured: Measured) -> Table | None:

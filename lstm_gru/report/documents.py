@@ -11,19 +11,14 @@ from pathlib import Path
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiments_directory
 from lstm_gru.files import read_json, write_text
-from lstm_gru.report.benchmark import (
-    benchmark_record,
-    overhead,
-    overhead_record,
-    speed,
-    tables,
-)
+from lstm_gru.report.benchmark import overhead, speed, tables
 from lstm_gru.report.claim_list import CLAIMS
 from lstm_gru.report.claims import claims_document, claims_table
 from lstm_gru.report.results import made_with, results
 from lstm_gru.report.scaling import scaling_record, scaling_tables
 from lstm_gru.report.summary import summary
 from lstm_gru.report.tables import Table
+from lstm_gru.report.timings import benchmark_record, overhead_record
 
 IN_SHORT = (
     "Ratios of times in one run, geometric mean over the shapes and in brackets the largest; below 1 this library is "

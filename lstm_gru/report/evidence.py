@@ -10,10 +10,11 @@ import numpy as np
 from lstm_gru.experiment import load_experiment
 from lstm_gru.files import read_json
 from lstm_gru.records import recorded
-from lstm_gru.report.benchmark import benchmark_record, cell_ratios, translation_speed_record
+from lstm_gru.report.cell_costs import cell_ratios
 from lstm_gru.report.cells import cell_facts
 from lstm_gru.report.effects import Answer, Effect, Expected, Record, answer, difference, in_text, quotient, values_of
 from lstm_gru.report.tables import MISSING, runs_of, trivial_scores
+from lstm_gru.report.timings import benchmark_record, translation_speed_record
 
 SHARE = 0.05  # Of what the second variant gains over the weakest trivial baseline: closer than that is alike.
 
@@ -108,11 +109,12 @@ class Times:
         ratios = cell_ratios(read_json(benchmark_record()), self.first, self.second, self.what, self.equal)
         if not ratios:
             return []
+        effect = quotient(ratios)
         found = Finding(
             where=f"{self.what} at equal {self.equal}" + self.against,
             compared=f"{self.first.upper()} over {self.second.upper()}: {_UNITS[self.what]}",
             measured=MISSING,
-            effect=in_text(effect := quotient(ratios), "{:.2f}"),
+            effect=in_text(effect, "{:.2f}"),
             runs=f"{len(ratios)} shapes",
             says=_of_quotient(effect, self.expected),
             source="[benchmark](BENCHMARK.md)",
@@ -143,12 +145,12 @@ class TranslationTimes:
         """Return the geometric mean over the rounds, with the interval of Student's t over their logarithms."""
         models, label = read_json(translation_speed_record())["models"], load_experiment("multi30k").label
         rounds = [models[variant][self.figure] for variant in (self.first, self.second)]
-        what = _FIGURES[self.figure]
+        what, effect = _FIGURES[self.figure], quotient(np.divide(*rounds))
         found = Finding(
             where=f"{what}, against {label(self.second)}",
             compared=f"{label(self.first)} over {label(self.second)}: {what}",
             measured=", ".join(f"{statistics.median(values):,.4g}" for values in rounds),
-            effect=in_text(effect := quotient(np.divide(*rounds)), "{:.2f}"),
+            effect=in_text(effect, "{:.2f}"),
             runs=f"{len(rounds[0])} rounds",
             says=_of_quotient(effect, self.expected),
             source="[multi30k](RESULTS.md)",

@@ -7,9 +7,9 @@ from typing import Any
 from lstm_gru.experiment import Experiment, experiment_names, load_experiment
 from lstm_gru.files import read_json
 from lstm_gru.records import plots_directory, recorded, recorded_rates
-from lstm_gru.report.benchmark import translation_speed_record
 from lstm_gru.report.cells import cell_table
 from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, verdicts, versus
+from lstm_gru.report.timings import translation_speed_record
 
 VERDICTS = (
     "Published figures: reproduced where the difference is at most twice the root of the sum of two squares, the "

@@ -20,7 +20,7 @@ from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import bernoulli
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
+from lstm_gru.task import Batch, Inside, Measured, Params, Split, Task, numbered
 
 NATS_FILE = "nats-test.json"
 EVALUATED_AT_ONCE = 16_384  # Steps, padding included.
@@ -99,8 +99,8 @@ def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
     )
 
 
-def piece_scores(corpus: str, nats: np.ndarray) -> tuple[dict[str, float], dict[str, list[float]]]:
-    """Return the score of a corpus' test pieces, and of each piece its nats and predicted steps.
+def measured(corpus: str, nats: np.ndarray) -> Measured:
+    """Return the score of a corpus' test pieces, ``nats``, and of each piece its nats and predicted steps.
 
     Args:
       corpus: its name.
@@ -108,7 +108,7 @@ def piece_scores(corpus: str, nats: np.ndarray) -> tuple[dict[str, float], dict[
     """
     found = sums(music(corpus).splits["test"], nats)
     pieces = {f"{number}": row.tolist() for number, row in enumerate(found, start=1)}
-    return {"nats": float(nats_per_step(found.sum(axis=0)))}, pieces
+    return Measured({"nats": float(nats_per_step(found.sum(axis=0)))}, pieces)
 
 
 def sums(pieces: Sequence[Piece], nats: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.cases import MODES, STEPS, Case
 from benchmarks.profile import profile
-from lstm_gru.report.benchmark import LEAN, OURS, SHARDED
+from lstm_gru.report.timings import LEAN, OURS, SHARDED
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""What the scripts that measure time recorded, and how two times are compared."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstm_gru.experiment import experiments_directory
+
+OURS, LEAN, SHARDED = "lstm_gru", "lstm_gru, lean", "lstm_gru, batch over devices"
+OWN = (OURS, LEAN, SHARDED)
+
+Row = Mapping[str, Any]
+Measured = Mapping[tuple[str, str, str, str], Row]  # By mode, model, shape and library.
+Compare = Callable[[Row, Row], float | None]
+
+
+def benchmark_record() -> Path:
+    """Return the file of what ``scripts/benchmark`` recorded."""
+    return experiments_directory() / "benchmark.json"
+
+
+def overhead_record() -> Path:
+    """Return the file of what ``scripts/loop_overhead`` recorded."""
+    return experiments_directory() / "loop_overhead.json"
+
+
+def translation_speed_record() -> Path:
+    """Return the file of what ``scripts/translation_speed`` recorded."""
+    return experiments_directory() / "translation_speed.json"
+
+
+def by_case(found: Mapping[str, Any]) -> Measured:
+    """Return what ``scripts/benchmark`` measured, by mode, model, shape and library."""
+    return {
+        (row["mode"], row["model"], row["shape"], row["library"]): row for row in found["measured"] if row["seconds"]
+    }
+
+
+def ratio(ours: Row, other: Row) -> float:
+    """Return the median over the rounds of one time over the other, each pair taken in the same round."""
+    rounds = min(len(ours["seconds"]), len(other["seconds"]))
+    return float(np.median(np.divide(ours["seconds"][:rounds], other["seconds"][:rounds])))
+
+
+def memory_ratio(ours: Row, other: Row) -> float | None:
+    """Return the temporaries of one over the other; None where one is not known."""
+    name = "temporary_bytes"
+    return ours[name] / other[name] if ours.get(name) and other.get(name) else None
