@@ -124,7 +124,7 @@ def test_a_verdict_names_the_conditions_of_each_side():
 
 
 def test_scores_are_read_from_the_records(monkeypatch):
-    trivial = [{"baseline": name, "scores": {"rmse": value}, "folds": {}} for name, value in (("last", 9), ("mean", 3))]
+    trivial = [{"baseline": name, "scores": {"rmse": value}, "folds": {}} for name, value in (("last", 9), ("mean", 5))]
     records = [
         *trivial,
         {"baseline": "x", "scores": {}, "folds": {}},
@@ -138,10 +138,12 @@ def test_scores_are_read_from_the_records(monkeypatch):
     assert found.compared == "GRU less LSTM: RMSE"
     half = stats.t.ppf(0.975, 2) * math.sqrt(0.02)
     assert found.effect == f"-0.200 [{-0.2 - half:+.3f}, {-0.2 + half:+.3f}]"
-    assert found.says == "open"  # Wider than 5 % of 9.0 - 2.2.
+    assert found.says == "open"  # Wider than 5 % of 5.0 - 2.2.
     records[3:7] = [*seeds("gru", 2.0, 2.001), *seeds("lstm", 2.1, 2.101)]
     assert Scores("page_views", "gru", "lstm", "alike").findings()[0].says == "for"
-    records[0]["scores"]["rmse"] = 3.0
+    records[1]["scores"]["rmse"] = 3.0
+    assert Scores("page_views", "gru", "lstm", "alike").findings()[0].says == "against"
+    records[1]["scores"]["rmse"] = 2.0  # Nothing is gained over it.
     assert Scores("page_views", "gru", "lstm", "alike").findings()[0].says == "against"
     assert Scores("page_views", "gru", "lstm", "less").findings()[0].says == "for"
     assert Scores("page_views", "gru", "rnn", "less", score="mae").findings() == []

@@ -16,7 +16,7 @@ RULE = (
     "Made by `lstm-gru report` from the JSON files in `results/`, `benchmark.json` and `translation_speed.json`; not "
     "edited by hand. A measurement speaks for a claim where its 95 % interval lies on the claim's side of 0 (of 1, of "
     "quotients), against it where it lies on the other, and is open where it has both. Two variants are alike where "
-    f"the interval of their difference lies within {100 * SHARE:.0f} % of what the second one gains over the weakest "
+    f"the interval of their difference lies within {100 * SHARE:.0f} % of what the second one gains over the best "
     "trivial baseline, or of 1. A claim holds where more than half of its measurements speak for it and none against, "
     "does not hold where it is the other way round, and depends on something else; one about most tasks may have some "
     "on the other side.\n\n"

@@ -12,11 +12,11 @@ from lstm_gru.files import read_json
 from lstm_gru.records import recorded
 from lstm_gru.report.cell_costs import cell_ratios
 from lstm_gru.report.cells import cell_facts
-from lstm_gru.report.effects import Answer, Effect, Expected, Record, answer, difference, in_text, quotient, values_of
+from lstm_gru.report.effects import Answer, Effect, Expected, answer, difference, in_text, quotient, values_of
 from lstm_gru.report.tables import MISSING, runs_of, trivial_scores
 from lstm_gru.report.timings import benchmark_record, translation_speed_record
 
-SHARE = 0.05  # Of what the second variant gains over the weakest trivial baseline: closer than that is alike.
+SHARE = 0.05  # Of what the second variant gains over the best trivial baseline: closer than that is alike.
 
 
 class Finding(NamedTuple):
@@ -70,7 +70,7 @@ class Scores:
             return []
         effect = difference(experiment, *runs, score)
         single = all(len(found) == 1 for found in runs)  # The interval says nothing of other seeds.
-        margin = SHARE * _gained(statistics.mean(values_of(runs[1], score)), records, score)
+        gained = _gained(statistics.mean(values_of(runs[1], score)), trivial_scores(records, score), experiment.better)
         number = f"{{:.{experiment.decimals}f}}".format
         found = Finding(
             where=self.where or self.experiment,
@@ -78,7 +78,7 @@ class Scores:
             measured=", ".join(number(statistics.mean(values_of(found, score))) for found in runs),
             effect=in_text(effect, f"{{:+.{experiment.decimals}f}}"),
             runs=", ".join(str(len(found)) for found in runs),
-            says="open" if single else answer(effect, self.expected, margin),
+            says="open" if single else answer(effect, self.expected, SHARE * gained),
             source=f"[{self.experiment}](RESULTS.md)",
         )
         return [found]
@@ -201,9 +201,10 @@ class Counted:
 Evidence = Scores | Times | TranslationTimes | Counted
 
 
-def _gained(value: float, records: Sequence[Record], score: str) -> float:
-    """How far a score is from that of the weakest trivial baseline; 0 where no baseline has it."""
-    return max((abs(value - baseline) for baseline in trivial_scores(records, score)), default=0.0)
+def _gained(value: float, trivial: Sequence[float], better: Literal["min", "max"]) -> float:
+    """How much better a score is than that of the best trivial baseline; 0 where it is not, or where there is none."""
+    sign = 1 if better == "max" else -1
+    return max(0.0, min((sign * (value - baseline) for baseline in trivial), default=0.0))
 
 
 def _of_quotient(effect: Effect, expected: Expected) -> Answer:
