@@ -20,7 +20,7 @@ from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.records import best_rate, close_rates, record_path, recorded, recorded_rates, results_directory
 from lstm_gru.recurrent import unroll
 from lstm_gru.report.claim_list import CLAIMS
-from lstm_gru.report.claims import claims_document
+from lstm_gru.report.claims import claims_document, findings_of, verdict
 from lstm_gru.report.documents import (
     BLOCK,
     benchmark,
@@ -44,6 +44,20 @@ def test_tables_are_those_of_the_recorded_results():
     assert with_tables(TEXT) == TEXT, "run: lstm-gru report"
     assert results_path().read_text(encoding="utf-8") == results(), "run: lstm-gru report"
     assert claims_path().read_text(encoding="utf-8") == claims_document(CLAIMS), "run: lstm-gru report"
+
+
+# Verdicts that "Which one, then?" rests on, by the number of the claim.
+RESTS_ON = {4: "depends", 6: "holds", 7: "depends", 8: "holds", 11: "depends", 12: "depends", 13: "depends"}
+RESTS_ON |= {14: "holds", 15: "depends", 16: "depends", 17: "depends", 18: "depends", 19: "depends"}
+
+
+def test_what_the_readme_recommends_rests_on_the_verdicts_there_are():
+    found = {number: verdict(claim, findings_of(claim)) for number, claim in enumerate(CLAIMS, start=1)}
+    message = "a verdict has changed: read the README's 'Which one, then?' again"
+    assert {number: found[number] for number in RESTS_ON} == RESTS_ON, message
+    section = re.search(r"### Which one, then\?(.*?)\n###", TEXT, re.DOTALL)[1]
+    named = re.findall(r"[( ](\d[\d, ]*)\)", section)
+    assert {int(number) for numbers in named for number in numbers.split(", ")} == set(RESTS_ON)
 
 
 def test_the_table_of_faults_is_the_recorded_one_and_has_them_all():
