@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_gru.report.cell_costs import cell_costs, costs_in_short, costs_table
 from lstm_gru.report.tables import MISSING, Table
-from lstm_gru.report.timings import OURS, OWN, SHARDED, Compare, Measured, Row, by_case, memory_ratio, ratio
+from lstm_gru.report.timings import OURS, OWN, SHARDED, Cases, Compare, Row, by_case, memory_ratio, ratio
 
 FASTEST = "fastest JAX layer"
 NAMES = {"bilstm": "BiLSTM"}
@@ -73,7 +73,7 @@ WHAT: tuple[tuple[str, str, Compare], ...] = (
 )
 
 
-def ratios(measured: Measured, names: Sequence[str], peers: Sequence[str]) -> Table:
+def ratios(measured: Cases, names: Sequence[str], peers: Sequence[str]) -> Table:
     """Return this library's times over those of others, and its temporaries over theirs."""
     columns = {OURS: [OURS], **{name: [name] for name in names if name not in OWN}, FASTEST: peers}
     rows = []
@@ -86,7 +86,7 @@ def ratios(measured: Measured, names: Sequence[str], peers: Sequence[str]) -> Ta
     return Table(("", "", *columns), tuple(rows), words=2)
 
 
-def _over(measured: Measured, chosen: tuple[str, str, str], others: Sequence[str], compare: Compare) -> list[float]:
+def _over(measured: Cases, chosen: tuple[str, str, str], others: Sequence[str], compare: Compare) -> list[float]:
     """Of each shape, ours over that of the others which is the hardest to match."""
     found = []
     for (mode, model, shape, name), row in measured.items():
@@ -101,7 +101,7 @@ def _mean_and_largest(found: Sequence[float]) -> str:
     return f"{np.exp(np.mean(np.log(found))):.2f} ({max(found):.2f})" if found else MISSING
 
 
-def _profiles(measured: Measured) -> Table | None:
+def _profiles(measured: Cases) -> Table | None:
     rows, kinds = [], ()
     for (mode, model, shape, _), row in measured.items():
         if mode == "profile":
@@ -123,9 +123,7 @@ def overhead(record: Mapping[str, Any]) -> str:
     )
 
 
-def _section(
-    measured: Measured, names: Sequence[str], mode: str, heading: str, cell: Callable[[Row], str]
-) -> list[str]:
+def _section(measured: Cases, names: Sequence[str], mode: str, heading: str, cell: Callable[[Row], str]) -> list[str]:
     """A table of all libraries; cases that were measured of this library only are not in it."""
     cases = dict.fromkeys(key[1:3] for key in measured if key[0] == mode and (key[3] != OURS or len(names) == 1))
     if not cases:

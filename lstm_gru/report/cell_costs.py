@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lstm_gru.report.tables import Table
-from lstm_gru.report.timings import OURS, Compare, Measured, Row, by_case, memory_ratio, ratio
+from lstm_gru.report.timings import OURS, Cases, Compare, Row, by_case, memory_ratio, ratio
 
 
 class Cost(NamedTuple):
@@ -31,7 +31,7 @@ class Cost(NamedTuple):
     memory: float
 
 
-def cell_costs(measured: Measured) -> list[Cost]:
+def cell_costs(measured: Cases) -> list[Cost]:
     """Return the costs of RNN and GRU over the LSTM, for each shape."""
     return [
         Cost(model, shape, lstm, *(_over(measured, what, (model, shape), ("lstm", lstm)) for what in Cost._fields[3:]))
@@ -84,7 +84,7 @@ def cell_ratios(record: Mapping[str, Any], first: str, second: str, what: str, e
     ]
 
 
-def _by_batch(measured: Measured, cell: str, equal: str) -> dict[str, str]:
+def _by_batch(measured: Cases, cell: str, equal: str) -> dict[str, str]:
     """The shape of a cell for each B×T×F at which it has the LSTM's width, or its parameters."""
     if cell == "lstm":
         return {_but_width(lstm): lstm for other in ("rnn", "gru") for _, lstm in _shapes_beside(measured, other)}
@@ -95,7 +95,7 @@ def _by_batch(measured: Measured, cell: str, equal: str) -> dict[str, str]:
     }
 
 
-def _shapes_beside(measured: Measured, cell: str) -> list[tuple[str, str]]:
+def _shapes_beside(measured: Cases, cell: str) -> list[tuple[str, str]]:
     """The shapes of a cell, each with that of the LSTM which reads the same batch."""
     trained = [key[1:3] for key in measured if key[0] == "training" and key[3] == OURS]
     lstms = {_but_width(shape): shape for model, shape in trained if model == "lstm"}
@@ -104,7 +104,7 @@ def _shapes_beside(measured: Measured, cell: str) -> list[tuple[str, str]]:
     ]
 
 
-def _over(measured: Measured, what: str, first: tuple[str, str], second: tuple[str, str]) -> float:
+def _over(measured: Cases, what: str, first: tuple[str, str], second: tuple[str, str]) -> float:
     """A cell's cost over another's; each a model and its shape."""
     mode, compare = _COMPARED[what]
     return compare(*(measured[mode, *side, OURS] for side in (first, second)))

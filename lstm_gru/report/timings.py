@@ -12,7 +12,7 @@ OURS, LEAN, SHARDED = "lstm_gru", "lstm_gru, lean", "lstm_gru, batch over device
 OWN = (OURS, LEAN, SHARDED)
 
 Row = Mapping[str, Any]
-Measured = Mapping[tuple[str, str, str, str], Row]  # By mode, model, shape and library.
+Cases = Mapping[tuple[str, str, str, str], Row]  # By mode, model, shape and library.
 Compare = Callable[[Row, Row], float | None]
 
 
@@ -31,7 +31,7 @@ def translation_speed_record() -> Path:
     return experiments_directory() / "translation_speed.json"
 
 
-def by_case(found: Mapping[str, Any]) -> Measured:
+def by_case(found: Mapping[str, Any]) -> Cases:
     """Return what ``scripts/benchmark`` measured, by mode, model, shape and library."""
     return {
         (row["mode"], row["model"], row["shape"], row["library"]): row for row in found["measured"] if row["seconds"]
