@@ -31,14 +31,14 @@ TIMES = {200: (10, 25, 50, 100, 200), 600: (600,)}  # By the longest one, the le
 WIDTHS = {"rnn": 263, "irnn": 263, "mgu": 185, "gru": 151, "lstm": 131}  # About 70,000 parameters.
 TRAIN = TrainConfig(steps=2000, learning_rate=1e-2, warmup_steps=50, evaluate_every=100)
 RATES = {
-    "rnn": 1e-2,
+    "rnn": 3e-3,
     "irnn": 1e-2,
     "mgu": 1e-2,
-    "gru": 1e-2,
+    "gru": 3e-2,
     "gru_1": 1e-2,
     "gru_chrono": 1e-2,
     "lstm_0": 1e-2,
-    "lstm": 1e-2,
+    "lstm": 3e-2,
     "lstm_chrono": 1e-2,
 }
 LONG_RATES = {"gru": 1e-2, "lstm": 3e-2, "lstm_chrono": 3e-2}
