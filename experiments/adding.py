@@ -39,7 +39,7 @@ RATES = {
     "gru_chrono": 1e-2,
     "lstm_0": 1e-2,
     "lstm": 3e-2,
-    "lstm_chrono": 1e-2,
+    "lstm_chrono": 3e-2,
 }
 LONG_RATES = {"gru": 1e-2, "lstm": 3e-2, "lstm_chrono": 3e-2}
 SHORT = MemoryConfig(problem="adding", time=200, train=TRAIN)
