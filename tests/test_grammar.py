@@ -826,10 +826,10 @@ def test_depth_limits_nesting():
 
 
 def test_a_corpus_takes_few_seconds():
-    """A quarter of the default; all of it takes two seconds on one core."""
+    """A quarter of the default, all of which takes two seconds on one core, and on a slow one seven."""
     start = time.process_time()
     grammar_corpus(GrammarConfig(train=5000, valid=125, test=125, long=75))
-    assert time.process_time() - start < 1.5
+    assert time.process_time() - start < 4
 
 
 def test_no_unused_rows():
