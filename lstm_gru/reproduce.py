@@ -74,11 +74,11 @@ class Run:
         if self.validated:
             tasks = {fold: task for fold, task in tasks.items() if task.selects}
         if self.smoke:
-            return {fold: on_one_batch(task) for fold, task in itertools.islice(tasks.items(), experiment.smoke_folds)}
+            return {fold: _on_one_batch(task) for fold, task in itertools.islice(tasks.items(), experiment.smoke_folds)}
         return dict(tasks)
 
 
-def on_one_batch(task: Task) -> Task:
+def _on_one_batch(task: Task) -> Task:
     """Return the task with its first batch at every step, for whose shape alone a step is compiled."""
     return replace(task, batch=lambda step: task.batch(0))
 

@@ -48,7 +48,7 @@ def tables(found: Mapping[str, Any]) -> list[str]:
 
 
 def speed(found: Mapping[str, Any]) -> list[str]:
-    """Return the README's two tables: this library beside others, and its cells beside each other."""
+    """Return the two tables "in short": this library beside others, and its cells beside each other."""
     measured, peers, torch = by_case(found), _peers(found), ["PyTorch"]
     rows = []
     for own, where in ((OURS, "one device"), (SHARDED, "batch over both cores")):
