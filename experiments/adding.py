@@ -21,11 +21,12 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns
+from lstm_gru.pictures import validation_curves
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, memory, read_losses
-from lstm_gru.tasks.starts import VERSUS, label, variants
+from lstm_gru.tasks.starts import VERSUS, labels, variants
 
 TIMES = {200: (10, 25, 50, 100, 200), 600: (600,)}  # By the longest one, the lengths that are trained.
 WIDTHS = {"rnn": 263, "irnn": 263, "mgu": 185, "gru": 151, "lstm": 131}  # About 70,000 parameters.
@@ -145,7 +146,7 @@ EXPERIMENT = Experiment(
     statistic=lambda sums: sums[..., 0] / sums[..., 1],
     unit="sequence",
     versus=VERSUS,
-    labels={name: label(name) for name in VARIANTS},
+    labels=labels(RATES) | labels(LONG_RATES, "_600", 600),
     seeds={name: 0 for name, config in VARIANTS.items() if config.time == 600},
     decimals=5,
 )

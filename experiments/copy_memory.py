@@ -20,11 +20,11 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, validation_curves
-from lstm_gru.plots import learning_curves
+from lstm_gru.experiment import Experiment, FinishedRuns
+from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.memory import EVALUATED, MemoryConfig, chance, memory, read_losses
-from lstm_gru.tasks.starts import VERSUS, label, variants
+from lstm_gru.tasks.starts import VERSUS, labels, variants
 
 DELAYS = (200, 1000)
 WIDTHS = {"rnn": 116, "irnn": 116, "mgu": 82, "gru": 66, "lstm": 57}  # About 16,000 parameters.
@@ -79,19 +79,18 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     """Draw how the loss falls while training."""
     captions = {}
     for delay in DELAYS:
-        of_delay = {variant: seeds for variant, seeds in runs.items() if VARIANTS[variant].time == delay}
-        if of_delay:
-            file, title = f"copy_memory-learning_curves_{delay}.png", f"Copying after a delay of {delay:,} steps"
-            curves = validation_curves(of_delay, "valid_loss")
-            learning_curves(
-                directory / file,
-                title=title,
-                value_label="nats a step",
-                curves={EXPERIMENT.label(variant): curve for variant, curve in curves.items()},
-                reference=("guessing", chance(replace(VARIANTS["gru"], time=delay))),
-                logarithm=True,
-            )
-            captions[file] = f"{title}: validation loss while training"
+        title = f"Copying after a delay of {delay:,} steps"
+        captions |= draw_learning_curves(
+            directory / f"copy_memory-learning_curves_{delay}.png",
+            {variant: seeds for variant, seeds in runs.items() if VARIANTS[variant].time == delay},
+            "valid_loss",
+            caption=f"{title}: validation loss while training",
+            labels=EXPERIMENT.labels,
+            title=title,
+            value_label="nats a step",
+            reference=("guessing", chance(replace(VARIANTS["gru"], time=delay))),
+            logarithm=True,
+        )
     return captions
 
 
@@ -131,7 +130,7 @@ EXPERIMENT = Experiment(
     statistic=lambda sums: sums[..., 0] / sums[..., 1],
     unit="sequence",
     versus=VERSUS,
-    labels={name: label(name) for name in VARIANTS},
+    labels=labels(RATES) | labels(LONG_RATES, "_1000", 1000),
     seeds={name: 0 for name, config in VARIANTS.items() if config.time == 1000},
     decimals=5,
 )

@@ -19,11 +19,11 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.data.one_sided import KINDS, best_accuracy
 from lstm_gru.data.tagged_corpora import TaggedCorpusConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.metrics import percentage
 from lstm_gru.models.reader import DIRECTIONS
 from lstm_gru.models.tagger import TaggerConfig
-from lstm_gru.plots import learning_curves
+from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.tagged_words import read_words, right_and_all, words_path
 from lstm_gru.tasks.tagging import TaggingConfig, few_sentences, tagging
@@ -92,13 +92,16 @@ def _with_mean(scores: Mapping[str, float]) -> dict[str, float]:
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the learning curves of the tags that need both sides."""
-    if not runs:
-        return {}
-    found = validation_curves(runs, "valid_accuracy", ["both"])
-    file, title = "directions-learning_curves.png", "Learning curves: tags that need the past and the future"
-    curves = {LABELS[variant]: curve for variant, curve in found.items()}
-    learning_curves(directory / file, title=title, value_label="accuracy (%)", curves=curves)
-    return {file: "Validation accuracy while training, tags that need both sides"}
+    return draw_learning_curves(
+        directory / "directions-learning_curves.png",
+        runs,
+        "valid_accuracy",
+        caption="Validation accuracy while training, tags that need both sides",
+        labels=LABELS,
+        folds=["both"],
+        title="Learning curves: tags that need the past and the future",
+        value_label="accuracy (%)",
+    )
 
 
 LABELS = {

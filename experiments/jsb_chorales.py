@@ -18,9 +18,9 @@ from typing import Any
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns
 from lstm_gru.models.sequence import SequenceConfig
-from lstm_gru.plots import learning_curves
+from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.tasks.music import MusicConfig, measured, nats_per_step, next_step, read_nats
 
 CORPUS = "jsb_chorales"
@@ -51,13 +51,15 @@ LABELS = {name: f"{NAMES[config.model.cell]}, {config.model.features}" for name,
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the learning curves."""
-    if not runs:
-        return {}
-    found = validation_curves(runs, "valid_nats")
-    curves = {LABELS[variant]: curve for variant, curve in found.items()}
-    file, title = "jsb_chorales-learning_curves.png", "Learning curves: validation pieces"
-    learning_curves(directory / file, title=title, value_label="nats a step", curves=curves)
-    return {file: "Negative log-likelihood of the validation pieces while training"}
+    return draw_learning_curves(
+        directory / "jsb_chorales-learning_curves.png",
+        runs,
+        "valid_nats",
+        caption="Negative log-likelihood of the validation pieces while training",
+        labels=LABELS,
+        title="Learning curves: validation pieces",
+        value_label="nats a step",
+    )
 
 
 EXPERIMENT = Experiment(

@@ -23,10 +23,11 @@ import numpy as np
 from lstm_gru.bleu import bleu, bleu_of, bleu_statistics, chrf
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
-from lstm_gru.experiment import Experiment, FinishedRuns, copy_pictures, few_steps, shorter
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, shorter
 from lstm_gru.files import read_json
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
+from lstm_gru.pictures import copy_pictures
 from lstm_gru.plots import learning_curves, score_by_length
 from lstm_gru.retrieval import nearest_translation
 from lstm_gru.task import Measured, Task

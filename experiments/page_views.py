@@ -21,10 +21,11 @@ from lstm_gru.baselines import seasonal as baselines
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.seasonal import daily_values
 from lstm_gru.data.series import Series, page_views
-from lstm_gru.experiment import Experiment, FinishedRuns, copy_pictures, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns
 from lstm_gru.metrics import coverage, covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
 from lstm_gru.models.seasonal import SeasonalForecasterConfig
-from lstm_gru.plots import error_by_horizon, learning_curves
+from lstm_gru.pictures import copy_pictures, draw_learning_curves
+from lstm_gru.plots import error_by_horizon
 from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.seasonal import FAN_FILE, FORECAST_FILE, SeasonalConfig, read_forecast, seasonal_forecasting
 
@@ -134,8 +135,14 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
     captions["page_views-error_by_horizon.png"] = (
         "Error by horizon, as Prophet averages it (nearest 10 % of the points)"
     )
-    _plot_learning(runs, directory / "page_views-learning_curves.png")
-    captions["page_views-learning_curves.png"] = "Error on the held-out year of each cutoff while training"
+    captions |= draw_learning_curves(
+        directory / "page_views-learning_curves.png",
+        runs,
+        "valid_rmse",
+        caption="Error on the held-out year of each cutoff while training",
+        title="Learning curves: mean over the eleven cutoffs",
+        value_label="RMSE on the held-out year",
+    )
     return captions
 
 
@@ -162,16 +169,6 @@ def _plot_horizons(runs: FinishedRuns, path: Path) -> None:
         horizons=np.arange(1, HORIZON + 1),
         curves=curves,
         points=[("Prophet, its documentation", 37, PROPHET_AT_37_DAYS)],
-    )
-
-
-def _plot_learning(runs: FinishedRuns, path: Path) -> None:
-    curves = validation_curves(runs, "valid_rmse")
-    learning_curves(
-        path,
-        title="Learning curves: mean over the eleven cutoffs",
-        value_label="RMSE on the held-out year",
-        curves={variant.upper(): curve for variant, curve in curves.items()},
     )
 
 

@@ -25,9 +25,9 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.tables import read_series
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns
 from lstm_gru.models.forecaster import ForecasterConfig
-from lstm_gru.plots import learning_curves
+from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.forecast_scores import point_scores, squared_by_group
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, ForecastingConfig, Parts, forecasting, read_forecasts
@@ -109,14 +109,14 @@ def _measure(origins: np.ndarray, centre: np.ndarray) -> Measured:
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the learning curves."""
-    if not runs:
-        return {}
-    found = validation_curves(runs, "valid_rmse")
-    curves = {variant.upper(): curve for variant, curve in found.items()}
-    file = "single_detector-learning_curves.png"
-    title = "Learning curves: five minutes ahead, the last tenth of the training file"
-    learning_curves(directory / file, title=title, value_label="RMSE (vehicles per 5 minutes)", curves=curves)
-    return {file: "Validation error while training"}
+    return draw_learning_curves(
+        directory / "single_detector-learning_curves.png",
+        runs,
+        "valid_rmse",
+        caption="Validation error while training",
+        title="Learning curves: five minutes ahead, the last tenth of the training file",
+        value_label="RMSE (vehicles per 5 minutes)",
+    )
 
 
 EXPERIMENT = Experiment(

@@ -17,9 +17,10 @@ import numpy as np
 from lstm_gru.bleu import bleu
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
-from lstm_gru.experiment import Experiment, FinishedRuns, copy_pictures, few_steps
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
+from lstm_gru.pictures import copy_pictures
 from lstm_gru.plots import score_by_length
 from lstm_gru.retrieval import nearest_translation
 from lstm_gru.task import Measured, Task

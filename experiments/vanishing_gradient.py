@@ -24,7 +24,7 @@ from lstm_gru.inside import gradient_norms
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Measured, Params, Task
 from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, memory, read_losses
-from lstm_gru.tasks.starts import label, variants
+from lstm_gru.tasks.starts import labels, variants
 from lstm_gru.training.loop import initial_params
 
 NORMS_FILE, ROWS = "gradient_norms-test.json", 100
@@ -162,7 +162,7 @@ EXPERIMENT = Experiment(
         f"{chance(VARIANTS['rnn']):.3f} in expectation. Equal parameter counts, within 3 %; the learning rate is the "
         "best on validation.",
     ),
-    labels={name: label(name) for name in VARIANTS},
+    labels=labels(VARIANTS),
     decimals=2,
 )
 

@@ -28,9 +28,9 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.tables import read_series
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, validation_curves
+from lstm_gru.experiment import Experiment, FinishedRuns
 from lstm_gru.models.forecaster import ForecasterConfig
-from lstm_gru.plots import learning_curves
+from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.forecast_scores import interval_scores, point_scores, squared_by_group
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, ForecastingConfig, Parts, forecasting, read_forecasts
@@ -128,14 +128,16 @@ def _measure(found: Mapping[int, tuple[np.ndarray, np.ndarray]], further: Mappin
 
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the learning curves of the one-day forecast."""
-    if not runs:
-        return {}
-    found = validation_curves(runs, "valid_rmse", ["horizon-1"])
-    curves = {LABELS.get(variant, variant.upper()): curve for variant, curve in found.items()}
-    file = "website_visitors-learning_curves.png"
-    title = "Learning curves: one day ahead, the year before the test part"
-    learning_curves(directory / file, title=title, value_label="RMSE (visits a day)", curves=curves)
-    return {file: "Validation error of the one-day forecast while training"}
+    return draw_learning_curves(
+        directory / "website_visitors-learning_curves.png",
+        runs,
+        "valid_rmse",
+        caption="Validation error of the one-day forecast while training",
+        labels=LABELS,
+        folds=["horizon-1"],
+        title="Learning curves: one day ahead, the year before the test part",
+        value_label="RMSE (visits a day)",
+    )
 
 
 EXPERIMENT = Experiment(

@@ -5,7 +5,6 @@ Experiments live in the checkout's ``experiments/`` folder, one file each with o
 """
 
 import importlib.util
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,6 @@ import numpy as np
 from lstm_gru.errors import InputError
 from lstm_gru.metrics import root_mean_square
 from lstm_gru.task import Measured, Scores, Task
-from lstm_gru.training.run_directory import valid_lines
 
 FinishedRuns = Mapping[str, Mapping[int, Mapping[str, Path]]]  # {variant: {seed: {fold: run directory}}}
 
@@ -137,46 +135,6 @@ class Experiment:
           InputError: naming the variants there are.
         """
         return replace(self, variants={variant: self.config(variant) for variant in variants or self.variants})
-
-
-def copy_pictures(
-    runs: FinishedRuns, fold: str, file: str, directory: Path, names: Mapping[str, tuple[str, str]]
-) -> dict[str, str]:
-    """Copy a picture that runs drew, from the first seed of each variant that has it; return file names and captions.
-
-    Args:
-      runs: the finished ones.
-      fold: whose picture.
-      file: its name in the run's directory.
-      directory: where it is copied to.
-      names: variant to the new file name and caption.
-    """
-    captions = {}
-    for variant, seeds in runs.items():
-        source = next(iter(seeds.values()))[fold] / file
-        if source.exists():
-            name, caption = names[variant]
-            shutil.copyfile(source, directory / name)
-            captions[name] = caption
-    return captions
-
-
-def validation_curves(
-    runs: FinishedRuns, metric: str, folds: Iterable[str] | None = None
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return ``{variant: (steps [N], values [seeds, N])}`` of a validation score while training.
-
-    Args:
-      runs: the finished ones.
-      metric: the score.
-      folds: whose mean is taken; all of a run's when None.
-    """
-    curves = {}
-    for variant, seeds in runs.items():
-        lines = [[valid_lines(found[fold]) for fold in folds or found] for found in seeds.values()]
-        steps = np.array([line["step"] for line in lines[0][0]])
-        curves[variant] = steps, np.array([[[line[metric] for line in fold] for fold in run] for run in lines]).mean(1)
-    return curves
 
 
 def experiments_directory() -> Path:

@@ -21,6 +21,11 @@ def results_directory() -> Path:
     return experiments_directory() / "results"
 
 
+def script_record(script: str) -> Path:
+    """Return the file of what one of ``scripts/`` recorded, in the checkout's ``experiments/``."""
+    return experiments_directory() / f"{script}.json"
+
+
 def plots_directory() -> Path:
     """Return the checkout's folder of recorded plots."""
     return experiments_directory() / "plots"

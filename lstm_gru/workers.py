@@ -57,19 +57,20 @@ class Workers:
             yield from map(execute, runs)
             return
         self._pool = self._pool or _begin(self._jobs)
-        waiting = set()
+        runs, done = list(runs), 0
         try:
-            waiting = {self._pool.submit(execute, replace(run, plain=True)) for run in runs}
-            while waiting and not self._stop.made:
-                done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+            running = {self._pool.submit(execute, replace(run, plain=True)) for run in runs}
+            while running and not self._stop.made:
+                ended, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    yield future.result()
+                    done += 1
         except BrokenProcessPool as error:
-            self.end(ask=True)
             raise RunError("a worker process was killed; the same command continues") from error
         finally:
-            if waiting:  # After a failure the others save and end, too.
+            if done < len(runs):  # After a failure the others save and end, too.
                 self.end(ask=True)
-        if waiting:
+        if done < len(runs):
             raise Stopped()
 
     def end(self, *, ask: bool = False) -> None:

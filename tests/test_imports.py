@@ -53,7 +53,8 @@ BELOW = {
         "plots",
     }
     | {"files", "config", "task", "errors"},
-    "experiment": {"metrics", "task", "training", "files", "errors"},
+    "experiment": {"metrics", "task", "files", "errors"},
+    "pictures": {"experiment", "plots", "training"},
     "records": {"experiment", "training", "files"},
     "reproduce": {"files", "records", "experiment", "training", "task", "config", "errors"},
     "workers": {"reproduce", "records", "training", "errors"},
@@ -92,6 +93,7 @@ BELOW = {
     "cli": {"commands", "training", "errors"},
     "experiments": {
         "experiment",
+        "pictures",
         "graph",
         "inside",
         "tasks",

@@ -17,20 +17,24 @@ from lstm_gru import cli
 from lstm_gru.config import flatten
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiment_names, load_experiment
-from lstm_gru.records import best_rate, close_rates, record_path, recorded, recorded_rates, results_directory
+from lstm_gru.records import (
+    best_rate,
+    close_rates,
+    record_path,
+    recorded,
+    recorded_rates,
+    results_directory,
+    script_record,
+)
 from lstm_gru.recurrent import unroll
 from lstm_gru.report.claim_list import CLAIMS
 from lstm_gru.report.claims import claims_document, findings_of, verdict
 from lstm_gru.report.documents import (
     BLOCK,
     benchmark,
-    benchmark_path,
-    claims_path,
+    document_path,
     faults,
-    faults_path,
-    faults_record,
     readme_path,
-    results_path,
     with_tables,
 )
 from lstm_gru.report.results import plot_captions, results
@@ -42,8 +46,8 @@ of_every_experiment = pytest.mark.parametrize("name", RECORDED)
 
 def test_tables_are_those_of_the_recorded_results():
     assert with_tables(TEXT) == TEXT, "run: lstm-gru report"
-    assert results_path().read_text(encoding="utf-8") == results(), "run: lstm-gru report"
-    assert claims_path().read_text(encoding="utf-8") == claims_document(CLAIMS), "run: lstm-gru report"
+    assert document_path("RESULTS").read_text(encoding="utf-8") == results(), "run: lstm-gru report"
+    assert document_path("CLAIMS").read_text(encoding="utf-8") == claims_document(CLAIMS), "run: lstm-gru report"
 
 
 # Verdicts that "Which one, then?" rests on, by the number of the claim.
@@ -70,15 +74,15 @@ def test_what_the_readme_recommends_rests_on_the_verdicts_there_are():
 
 
 def test_the_table_of_faults_is_the_recorded_one_and_has_them_all():
-    assert faults_path().read_text(encoding="utf-8") == faults(), "run: lstm-gru report"
-    recorded_rows = json.loads(faults_record().read_text())["faults"]
+    assert document_path("FAULTS").read_text(encoding="utf-8") == faults(), "run: lstm-gru report"
+    recorded_rows = json.loads(script_record("fault_matrix").read_text())["faults"]
     expected = [(fault.name, fault.cause) for fault in FAULTS]
     assert [(row["fault"], row["cause"]) for row in recorded_rows] == expected, "run: scripts/fault_matrix --record"
     assert not any("NOT SURVIVED" in row["happened"] or "not caused" in row["happened"] for row in recorded_rows)
 
 
 def test_the_document_of_the_benchmark_is_the_recorded_one():
-    assert benchmark_path().read_text(encoding="utf-8") == benchmark(), "run: lstm-gru report"
+    assert document_path("BENCHMARK").read_text(encoding="utf-8") == benchmark(), "run: lstm-gru report"
 
 
 def test_a_stale_number_is_noticed():
@@ -146,7 +150,7 @@ def test_recorded_runs_have_the_configuration_of_their_variant(name):
 @of_every_experiment
 def test_recorded_plots_are_there(name):
     for file in plot_captions(name):
-        assert (results_path().parent / "plots" / file).stat().st_size > 10_000
+        assert (document_path("RESULTS").parent / "plots" / file).stat().st_size > 10_000
 
 
 def test_every_variant_has_at_least_three_recorded_seeds():

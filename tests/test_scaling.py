@@ -5,7 +5,8 @@ import json
 import pytest
 from jax.sharding import AbstractMesh, AxisType
 
-from lstm_gru.report.scaling import COUNTS, held, scaling_record, scaling_tables, sent, volume
+from lstm_gru.records import script_record
+from lstm_gru.report.scaling import COUNTS, held, scaling_tables, sent, volume
 from lstm_gru.training.devices import AXES, Devices
 
 SHAPES = [(64, 512), (10,), (3, 3)]
@@ -47,5 +48,5 @@ def test_tables_are_of_the_largest_model_and_show_the_spread():
 
 
 def test_the_record_is_of_one_and_two_devices():
-    record = json.loads(scaling_record().read_text())
+    record = json.loads(script_record("scaling").read_text())
     assert all(set(found["seconds"]) == {"1", "2"} for found in record["measured"])

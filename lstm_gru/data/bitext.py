@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ class Bitext:
 
     def __len__(self) -> int:
         return len(self.src)
+
+    def first(self, pairs: int) -> "Bitext":
+        """Return the first so many pairs."""
+        return replace(self, src=self.src[:pairs], trg=self.trg[:pairs])
 
 
 def normalise(text: str) -> str:

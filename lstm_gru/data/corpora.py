@@ -126,10 +126,7 @@ def _whole(config: CorpusConfig) -> Corpus:
 
 
 def _scored_in_part(corpus: Corpus, pairs: int) -> Corpus:
-    splits = {
-        name: bitext if name == "train" else Bitext(bitext.src[:pairs], bitext.trg[:pairs], bitext.source)
-        for name, bitext in corpus.splits.items()
-    }
+    splits = {name: bitext if name == "train" else bitext.first(pairs) for name, bitext in corpus.splits.items()}
     labels = {name: found if name == "train" else found[:pairs] for name, found in corpus.labels.items()}
     return Corpus(splits, labels, {**corpus.settings, "most_scored": pairs})
 

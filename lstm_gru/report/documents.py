@@ -11,14 +11,14 @@ from pathlib import Path
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiments_directory
 from lstm_gru.files import read_json, write_text
+from lstm_gru.records import script_record
 from lstm_gru.report.benchmark import overhead, speed, tables
 from lstm_gru.report.claim_list import CLAIMS
 from lstm_gru.report.claims import claims_document, claims_table
 from lstm_gru.report.results import made_with, results
-from lstm_gru.report.scaling import scaling_record, scaling_tables
+from lstm_gru.report.scaling import scaling_tables
 from lstm_gru.report.summary import summary
 from lstm_gru.report.tables import Table
-from lstm_gru.report.timings import benchmark_record, overhead_record
 
 IN_SHORT = (
     "Ratios of times in one run, geometric mean over the shapes and in brackets the largest; below 1 this library is "
@@ -42,34 +42,9 @@ def readme_path() -> Path:
     return experiments_directory().parent / "README.md"
 
 
-def results_path() -> Path:
-    """Return the checkout's ``experiments/RESULTS.md``."""
-    return experiments_directory() / "RESULTS.md"
-
-
-def claims_path() -> Path:
-    """Return the checkout's ``experiments/CLAIMS.md``."""
-    return experiments_directory() / "CLAIMS.md"
-
-
-def faults_path() -> Path:
-    """Return the checkout's ``experiments/FAULTS.md``."""
-    return experiments_directory() / "FAULTS.md"
-
-
-def benchmark_path() -> Path:
-    """Return the checkout's ``experiments/BENCHMARK.md``."""
-    return experiments_directory() / "BENCHMARK.md"
-
-
-def faults_record() -> Path:
-    """Return the file of what ``scripts/fault_matrix`` recorded."""
-    return experiments_directory() / "faults.json"
-
-
-def checkpoint_cost_record() -> Path:
-    """Return the file of what ``scripts/checkpoint_cost`` recorded."""
-    return experiments_directory() / "checkpoint_cost.json"
+def document_path(name: str) -> Path:
+    """Return the checkout's ``experiments/NAME.md``."""
+    return experiments_directory() / f"{name}.md"
 
 
 def with_tables(text: str) -> str:
@@ -91,13 +66,13 @@ def with_tables(text: str) -> str:
 
 def faults() -> str:
     """Return the text of ``experiments/FAULTS.md``."""
-    record, cost = read_json(faults_record()), read_json(checkpoint_cost_record())
+    record, cost = (read_json(script_record(name)) for name in ("fault_matrix", "checkpoint_cost"))
     rows = tuple((r["fault"], r["cause"], r["happened"], f"{r['seconds']:.1f}") for r in record["faults"])
     seconds = statistics.quantiles(cost["seconds_save"], n=4)
     parts = [
         "# What training survives",
-        "Made by `lstm-gru report` from `faults.json`, which `scripts/fault_matrix --record` wrote; not edited by "
-        f"hand. {len(rows)} faults, {sum(r['seconds'] for r in record['faults']) / 60:.1f} minutes.",
+        "Made by `lstm-gru report` from `fault_matrix.json`, which `scripts/fault_matrix --record` wrote; not edited "
+        f"by hand. {len(rows)} faults, {sum(r['seconds'] for r in record['faults']) / 60:.1f} minutes.",
         Table(("fault", "how it was caused", "what happened", "seconds"), rows, words=3).markdown(),
         f"An asynchronous checkpoint of {cost['parameters']:,} parameters (with the optimiser's moments "
         f"{cost['state_megabytes']:.0f} MB) costs {seconds[1]:.2f} s of training (quartiles {seconds[0]:.2f} and "
@@ -110,7 +85,7 @@ def faults() -> str:
 
 def benchmark() -> str:
     """Return the text of ``experiments/BENCHMARK.md``."""
-    record, loop, scaling = (read_json(path()) for path in (benchmark_record, overhead_record, scaling_record))
+    record, loop, scaling = (read_json(script_record(name)) for name in ("benchmark", "loop_overhead", "scaling"))
     versions = {name: version for found in record["versions"].values() for name, version in found.items()}
     parts = [
         "# How fast the layers are",
@@ -136,8 +111,8 @@ def benchmark() -> str:
 def update_documents() -> dict[Path, bool]:
     """Write the generated documents anew; return for each whether anything changed."""
     old = readme_path().read_text(encoding="utf-8")
-    texts = {readme_path(): with_tables(old), results_path(): results(), faults_path(): faults()}
-    texts |= {claims_path(): claims_document(CLAIMS), benchmark_path(): benchmark()}
+    made = {"RESULTS": results(), "CLAIMS": claims_document(CLAIMS), "FAULTS": faults(), "BENCHMARK": benchmark()}
+    texts = {readme_path(): with_tables(old)} | {document_path(name): text for name, text in made.items()}
     changed = {}
     for path, text in texts.items():
         changed[path] = not path.exists() or path.read_text(encoding="utf-8") != text

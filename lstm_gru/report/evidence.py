@@ -9,12 +9,11 @@ import numpy as np
 
 from lstm_gru.experiment import load_experiment
 from lstm_gru.files import read_json
-from lstm_gru.records import recorded
+from lstm_gru.records import recorded, script_record
 from lstm_gru.report.cell_costs import cell_ratios
 from lstm_gru.report.cells import cell_facts
 from lstm_gru.report.effects import Answer, Effect, Expected, answer, difference, in_text, quotient, values_of
 from lstm_gru.report.tables import MISSING, runs_of, trivial_scores
-from lstm_gru.report.timings import benchmark_record, translation_speed_record
 
 SHARE = 0.05  # Of what the second variant gains over the best trivial baseline: closer than that is alike.
 
@@ -106,7 +105,7 @@ class Times:
 
     def findings(self) -> list[Finding]:
         """Return the geometric mean over the shapes, with the interval of Student's t over their logarithms."""
-        ratios = cell_ratios(read_json(benchmark_record()), self.first, self.second, self.what, self.equal)
+        ratios = cell_ratios(read_json(script_record("benchmark")), self.first, self.second, self.what, self.equal)
         if not ratios:
             return []
         effect = quotient(ratios)
@@ -143,7 +142,7 @@ class TranslationTimes:
 
     def findings(self) -> list[Finding]:
         """Return the geometric mean over the rounds, with the interval of Student's t over their logarithms."""
-        models, label = read_json(translation_speed_record())["models"], load_experiment("multi30k").label
+        models, label = read_json(script_record("translation_speed"))["models"], load_experiment("multi30k").label
         rounds = [models[variant][self.figure] for variant in (self.first, self.second)]
         what, effect = _FIGURES[self.figure], quotient(np.divide(*rounds))
         found = Finding(

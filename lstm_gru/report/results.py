@@ -6,10 +6,9 @@ from typing import Any
 
 from lstm_gru.experiment import Experiment, experiment_names, load_experiment
 from lstm_gru.files import read_json
-from lstm_gru.records import plots_directory, recorded, recorded_rates
+from lstm_gru.records import plots_directory, recorded, recorded_rates, script_record
 from lstm_gru.report.cells import cell_table
 from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, verdicts, versus
-from lstm_gru.report.timings import translation_speed_record
 
 VERDICTS = (
     "Published figures: reproduced where the difference is at most twice the root of the sum of two squares, the "
@@ -48,7 +47,7 @@ def _section(experiment: Experiment) -> str:
 
 
 def _translation_speed() -> list[str]:
-    record = read_json(translation_speed_record())
+    record = read_json(script_record("translation_speed"))
     if record is None:
         return []
     experiment, columns = load_experiment("multi30k"), ("training_tokens_per_second", "beam_seconds", "greedy_seconds")

@@ -3,14 +3,12 @@
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import AbstractMesh, AxisType
 
-from lstm_gru.experiment import experiments_directory
 from lstm_gru.report.tables import Table
 from lstm_gru.training.devices import AXES, Devices
 
@@ -29,11 +27,6 @@ class Volume(NamedTuple):
 
     split: int
     summed: int
-
-
-def scaling_record() -> Path:
-    """Return the file of what ``scripts/benchmark scaling`` recorded."""
-    return experiments_directory() / "scaling.json"
 
 
 def scaling_tables(record: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,9 @@
 """What the scripts that measure time recorded, and how two times are compared."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from lstm_gru.experiment import experiments_directory
 
 OURS, LEAN, SHARDED = "lstm_gru", "lstm_gru, lean", "lstm_gru, batch over devices"
 OWN = (OURS, LEAN, SHARDED)
@@ -14,21 +11,6 @@ OWN = (OURS, LEAN, SHARDED)
 Row = Mapping[str, Any]
 Cases = Mapping[tuple[str, str, str, str], Row]  # By mode, model, shape and library.
 Compare = Callable[[Row, Row], float | None]
-
-
-def benchmark_record() -> Path:
-    """Return the file of what ``scripts/benchmark`` recorded."""
-    return experiments_directory() / "benchmark.json"
-
-
-def overhead_record() -> Path:
-    """Return the file of what ``scripts/loop_overhead`` recorded."""
-    return experiments_directory() / "loop_overhead.json"
-
-
-def translation_speed_record() -> Path:
-    """Return the file of what ``scripts/translation_speed`` recorded."""
-    return experiments_directory() / "translation_speed.json"
 
 
 def by_case(found: Mapping[str, Any]) -> Cases:

@@ -4,7 +4,7 @@ Source: Jozefowicz, Zaremba & Sutskever 2015, section 2.2 (an LSTM's bias of 1);
 (chrono); Le, Jaitly & Hinton 2015, section 4.1 (the identity for rectified units).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -71,13 +71,17 @@ def _variant(config: MemoryConfig, widths: Mapping[str, int], start: Start, rate
     return replace(config, model=model, train=replace(config.train, learning_rate=rate))
 
 
-def label(variant: str) -> str:
-    """Return a variant's label; a length that follows the start's name is in brackets.
+def labels(starts: Iterable[str], suffix: str = "", time: int | None = None) -> dict[str, str]:
+    """Return the labels of variants.
+
+    Args:
+      starts: their starts' names.
+      suffix: of the variants' names, as that of `variants`.
+      time: their length, which the labels name in brackets; none when None.
 
     Example:
-      >>> label("lstm_chrono"), label("gru_1_1000")
-      ('LSTM, chrono', 'GRU, bias 1 (1,000)')
+      >>> labels(["lstm_chrono"]), labels(["gru_1"], "_1000", 1000)
+      ({'lstm_chrono': 'LSTM, chrono'}, {'gru_1_1000': 'GRU, bias 1 (1,000)'})
     """
-    start = max((name for name in STARTS if f"{variant}_".startswith(f"{name}_")), key=len)
-    length = variant.removeprefix(start).strip("_")
-    return STARTS[start].label + (f" ({int(length):,})" if length else "")
+    length = "" if time is None else f" ({time:,})"
+    return {f"{name}{suffix}": STARTS[name].label + length for name in starts}
