@@ -21,11 +21,11 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.pictures import validation_curves
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Measured, Task
-from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, memory, read_losses
+from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, few_sequences, memory, read_losses
 from lstm_gru.tasks.starts import VERSUS, labels, variants
 
 TIMES = {200: (10, 25, 50, 100, 200), 600: (600,)}  # By the longest one, the lengths that are trained.
@@ -124,6 +124,7 @@ EXPERIMENT = Experiment(
     scores={f"error_{time}": f"T = {time}" for time in (200, 100, 50, 25, 10, 600)},
     headline=("error_10", "error_25", "error_50", "error_100", "error_200", "error_600"),
     baselines=trivial,
+    smoke=lambda config: few_steps(few_sequences(config)),
     peers=dict,
     published={
         "LSTM, about 70,000 parameters (Bai et al. 2018)": {"error_600": 0.164},

@@ -20,10 +20,10 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.task import Measured, Task
-from lstm_gru.tasks.memory import EVALUATED, MemoryConfig, chance, memory, read_losses
+from lstm_gru.tasks.memory import MemoryConfig, chance, few_sequences, memory, read_losses
 from lstm_gru.tasks.starts import VERSUS, labels, variants
 
 DELAYS = (200, 1000)
@@ -65,7 +65,7 @@ def score(run_dirs: Mapping[str, Path]) -> Measured:
 def trivial() -> dict[str, Measured]:
     """Return the loss of saying blank, and of guessing where symbols are to be said, exact."""
     config = VARIANTS["gru"]
-    found = [_measure(time, np.full(EVALUATED, chance(replace(config, time=time)))) for time in DELAYS]
+    found = [_measure(time, np.full(config.evaluated, chance(replace(config, time=time)))) for time in DELAYS]
     scores = {name: value for measured in found for name, value in measured.scores.items()}
     return {"blank, then guessing, exact": Measured(scores, found[0].folds)}
 
@@ -107,6 +107,7 @@ EXPERIMENT = Experiment(
     scores={f"nats_{delay}": f"nats a step, T = {delay:,}" for delay in DELAYS},
     headline=tuple(f"nats_{delay}" for delay in DELAYS),
     baselines=trivial,
+    smoke=lambda config: few_steps(few_sequences(config)),
     peers=dict,
     published={
         "LSTM, about 16,000 parameters (Bai et al. 2018)": {"nats_1000": 0.0204},

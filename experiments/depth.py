@@ -16,11 +16,11 @@ import numpy as np
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Measured, Task
-from lstm_gru.tasks.music import MusicConfig, measured, nats_per_step, next_step, read_nats
+from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, nats_per_step, next_step, read_nats
 
 CORPORA = {"jsb_chorales": "chorales", "nottingham": "folk tunes"}
 DEPTHS = (1, 2, 3, 4)
@@ -116,6 +116,7 @@ EXPERIMENT = Experiment(
     scores={"nats_jsb_chorales": "chorales, nats a step", "nats_nottingham": "folk tunes, nats a step"},
     headline=("nats_jsb_chorales", "nats_nottingham"),
     baselines=trivial,
+    smoke=lambda config: few_steps(few_pieces(config)),
     peers=dict,
     published={},
     plots=plots,

@@ -18,10 +18,10 @@ from typing import Any
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.pictures import draw_learning_curves
-from lstm_gru.tasks.music import MusicConfig, measured, nats_per_step, next_step, read_nats
+from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, nats_per_step, next_step, read_nats
 
 CORPUS = "jsb_chorales"
 TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
@@ -75,6 +75,7 @@ EXPERIMENT = Experiment(
     scores={"nats": "nats a step"},
     headline=("nats",),
     baselines=lambda: {name: measured(CORPUS, nats) for name, nats in floors(CORPUS).items()},
+    smoke=lambda config: few_steps(few_pieces(config)),
     peers=dict,
     published={
         "tanh, 100 (Chung et al. 2014; check)": {"nats": 9.10},

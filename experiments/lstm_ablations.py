@@ -16,10 +16,10 @@ from typing import Any
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import distributions
-from lstm_gru.tasks.music import MusicConfig, measured, nats_per_step, next_step, read_nats
+from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, nats_per_step, next_step, read_nats
 
 CORPUS, SEEDS, WHOLE = "jsb_chorales", 10, "peephole_lstm"
 TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
@@ -98,6 +98,7 @@ EXPERIMENT = Experiment(
     scores={"nats": "nats a step"},
     headline=("nats",),
     baselines=lambda: {name: measured(CORPUS, nats) for name, nats in floors(CORPUS).items()},
+    smoke=lambda config: few_steps(few_pieces(config)),
     peers=dict,
     published={},
     plots=plots,

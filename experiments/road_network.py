@@ -36,7 +36,7 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.timebase import TimeBase
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, shorter
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, shorter
 from lstm_gru.graph import Graph
 from lstm_gru.metrics import explained_variance, frobenius_accuracy, mae, r2, rmse
 from lstm_gru.models.forecaster import ForecasterConfig
@@ -277,6 +277,7 @@ EXPERIMENT = Experiment(
         "state beside its neighbours'; the GRU that reads through Â only is behind the regression. Several learning "
         "rates are the largest or smallest of the grid.",
     ),
+    smoke=lambda config: few_steps(replace(config, valid_stride=100)),
     smoke_folds=2,
     labels=LABELS,
     unit="hour",

@@ -18,12 +18,12 @@ import numpy as np
 
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
-from lstm_gru.experiment import Experiment, FinishedRuns
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import gradient_norms
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Measured, Params, Task
-from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, memory, read_losses
+from lstm_gru.tasks.memory import MemoryConfig, chance, evaluated, few_sequences, memory, read_losses
 from lstm_gru.tasks.starts import labels, variants
 from lstm_gru.training.loop import initial_params
 
@@ -151,6 +151,7 @@ EXPERIMENT = Experiment(
     },
     headline=("reach_before", "reach_after", "remains_before", "remains_after", "error"),
     baselines=trivial,
+    smoke=lambda config: few_steps(few_sequences(config)),
     peers=dict,
     published={},
     plots=plots,

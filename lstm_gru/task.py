@@ -4,6 +4,7 @@ The loop (`lstm_gru.training.loop.fit`) is the same for forecasting, translation
 tasks; adding a task is one file in `lstm_gru/tasks/` that returns a `Task`.
 """
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,32 @@ class Measured(NamedTuple):
     scores: Scores
     folds: Mapping[str, Sequence[float]]
     signatures: Mapping[str, str] = MappingProxyType({})
+
+
+def kept(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``compute(params, *what)`` that keeps its last result for each ``what``.
+
+    What a task's model makes of the test is computed once, when ``evaluate`` and then ``finish`` ask for it.
+
+    Args:
+      compute: a pure function; parameters are known again by being the same arrays.
+
+    Example:
+      >>> found = kept(lambda params, split: [split])
+      >>> found("params", "test") is found("params", "test")
+      True
+    """
+    last: dict[tuple[Any, ...], tuple[list[Any], Any]] = {}
+
+    def found(params: Params, *what: Any) -> Any:
+        arrays, (of, result) = jax.tree.leaves(params), last.get(what, ((), None))
+        if len(of) == len(arrays) and all(map(operator.is_, of, arrays)):
+            return result
+        result = compute(params, *what)
+        last[what] = arrays, result
+        return result
+
+    return found
 
 
 def numbered(sequences: Sequence[Any], number: int, what: str) -> Any:

@@ -14,7 +14,7 @@ from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
 from lstm_gru.files import write_json, write_text
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.tasks.memory import LOSSES_FILE, WIDTHS, MemoryConfig, chance, draw, memory, read_losses
+from lstm_gru.tasks.memory import LOSSES_FILE, WIDTHS, MemoryConfig, chance, draw, few_sequences, memory, read_losses
 
 
 def test_any_two_numbers_are_marked():
@@ -62,6 +62,22 @@ def test_the_loss_of_adding_is_that_of_the_last_step():
     (total, weight), _ = task.loss(params, batch, None)
     np.testing.assert_allclose(total, ((outputs[:, -1, 0] - batch["target"]) ** 2).sum(), rtol=1e-5)
     assert weight == 5
+
+
+def test_few_sequences_are_scored_once_for_the_same_arrays(tmp_path, monkeypatch):
+    task = memory(few_sequences(MemoryConfig(model=SequenceConfig(features=2), time=5)), {})
+    params = task.init(jax.random.key(0))
+    drawn = []
+    monkeypatch.setattr("lstm_gru.tasks.memory.draw", lambda *what: drawn.append(what) or draw(*what))
+    scores = task.evaluate(params, "test")
+    task.finish(params, tmp_path)
+    assert len(drawn) == 1
+    assert len(read_losses(tmp_path)) == 100
+    assert scores["loss"] == pytest.approx(read_losses(tmp_path).mean())
+    task.evaluate(params, "valid")
+    params["out"]["bias"] = params["out"]["bias"] + 1.0  # The same dictionary, another array.
+    assert task.evaluate(params, "test") != scores
+    assert len(drawn) == 3
 
 
 def test_who_remembers_nothing_scores_by_chance():

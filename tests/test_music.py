@@ -19,7 +19,16 @@ from lstm_gru.files import write_json
 from lstm_gru.losses import bernoulli
 from lstm_gru.models.sequence import SequenceConfig, sequence
 from lstm_gru.tasks import music as task_module
-from lstm_gru.tasks.music import NATS_FILE, MusicConfig, nats_per_step, next_step, read_nats, sums
+from lstm_gru.tasks.music import (
+    NATS_FILE,
+    MusicConfig,
+    few_pieces,
+    measured,
+    nats_per_step,
+    next_step,
+    read_nats,
+    sums,
+)
 
 with_data = pytest.mark.skipif("LSTM_GRU_DATA" not in os.environ, reason="LSTM_GRU_DATA is not set")
 LENGTHS = (2, 31, 32, 33, 70, 5, 129)
@@ -196,6 +205,18 @@ def test_a_model_that_knows_nothing_scores_88_bits_a_step_and_keeps_what_it_scor
     kept = sums(corpus["test"], read_nats(tmp_path))
     assert kept[:, 1].tolist() == [length - 1 for length in LENGTHS]
     assert nats_per_step(kept.sum(axis=0)) == pytest.approx(88 * np.log(2), rel=1e-6)
+
+
+def test_few_pieces_are_the_first_ones(corpus, tmp_path):
+    config = MusicConfig(model=SequenceConfig(features=3))
+    task = next_step(few_pieces(config), {})
+    params = task.init(jax.random.key(0))
+    task.finish(params, tmp_path)
+    few = read_nats(tmp_path)
+    next_step(config, {}).finish(params, tmp_path)
+    assert few == pytest.approx(read_nats(tmp_path)[:2])
+    assert measured("jsb_chorales", few).scores == pytest.approx(task.evaluate(params, "test"))
+    assert task.settings == {**next_step(config, {}).settings, "most_scored": 2}
 
 
 def test_the_score_is_that_of_each_piece_by_itself_and_the_loss_counts_every_step_once(corpus):

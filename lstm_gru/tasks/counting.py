@@ -16,7 +16,7 @@ from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
+from lstm_gru.task import Batch, Inside, Params, Split, Task, kept, numbered
 
 COUNTS_FILE, STATES_FILE = "counts-test.json", "states-test.json"
 AT_ONCE = 64  # Strings.
@@ -75,6 +75,7 @@ def counting(config: CountingConfig, settings: Mapping[str, Any]) -> Task:
         nats, weight = total(params, seen._asdict())
         return {"nats": float(nats / weight)}
 
+    @kept
     def judge(params: Params) -> Judged:
         found = Judged(np.zeros(config.tested, bool), np.zeros(config.tested, bool))
         for first in range(1, config.tested + 1, AT_ONCE):

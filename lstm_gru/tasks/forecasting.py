@@ -25,7 +25,7 @@ from lstm_gru.graph import Graph
 from lstm_gru.losses import huber, pinball, squared
 from lstm_gru.metrics import coverage, interval_factor, mae, rmse, widen
 from lstm_gru.models.forecaster import ForecasterConfig, Widths, forecaster
-from lstm_gru.task import Batch, Params, Split, Task
+from lstm_gru.task import Batch, Params, Split, Task, kept
 
 LOSSES = {"huber": huber, "squared": squared}
 COVERAGE = 0.8
@@ -134,6 +134,7 @@ def forecasting(
 
     selected = "valid_scaled_rmse" if by_deviation else "valid_rmse"
 
+    @kept
     def forecast(params: Params, split: Split) -> np.ndarray:
         return rolled(windows, lambda inputs: predict(params, inputs), origins[split])
 

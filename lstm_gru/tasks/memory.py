@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +17,11 @@ from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import cross_entropy, squared
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
+from lstm_gru.task import Batch, Inside, Params, Split, Task, kept, numbered
 
 PROBLEMS = ("adding", "copy")
 WIDTHS = {"adding": (2, 1), "copy": (SYMBOLS + 2, SYMBOLS + 2)}  # Of inputs and outputs.
-EVALUATED, AT_ONCE = 1000, 100  # Sequences.
+AT_ONCE = 100  # Sequences.
 LOSSES_FILE = "losses-test.json"
 
 
@@ -36,6 +36,8 @@ class MemoryConfig:
     """Length of the sequences of adding, or the delay of copying."""
     batch: int = 32
     """Sequences of a batch."""
+    evaluated: int = 1000
+    """Sequences of validation, and of the test."""
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
@@ -46,14 +48,15 @@ class MemoryConfig:
         """
         require_choice(self, "problem", PROBLEMS)
         require(self, "time", low=2)
-        require(self, "batch", low=1)
+        for name in ("batch", "evaluated"):
+            require(self, name, low=1)
 
 
 def memory(config: MemoryConfig, settings: Mapping[str, Any]) -> Task:
     """Return the task of a problem.
 
-    The metric is the mean squared error of adding, and the nats a step of copying, on 1,000 sequences that are the
-    same for all seeds.
+    The metric is the mean squared error of adding, and the nats a step of copying, on sequences that are the same
+    for all seeds.
 
     Args:
       config: settings; ``config.train.seed`` decides the batches.
@@ -65,10 +68,11 @@ def memory(config: MemoryConfig, settings: Mapping[str, Any]) -> Task:
         drawn = draw(config, (0, config.train.seed, step), config.batch)
         return {**drawn._asdict(), "weight": np.ones(config.batch, np.float32)}
 
+    @kept
     def losses(params: Params, split: Split) -> np.ndarray:
         """Of each sequence of a split; ``[N]``."""
         drawn = evaluated(config, split)
-        parts = [Sequences(*(leaf[k : k + AT_ONCE] for leaf in drawn)) for k in range(0, EVALUATED, AT_ONCE)]
+        parts = [Sequences(*(leaf[k : k + AT_ONCE] for leaf in drawn)) for k in range(0, config.evaluated, AT_ONCE)]
         return np.concatenate([row_losses(params, part._asdict()) for part in parts])
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
@@ -95,6 +99,7 @@ def memory(config: MemoryConfig, settings: Mapping[str, Any]) -> Task:
             "task": config.problem,
             "time": config.time,
             "batch": config.batch,
+            "evaluated": config.evaluated,
             "model": asdict(config.model),
         },
     )
@@ -107,8 +112,13 @@ def draw(config: MemoryConfig, seed: tuple[int, ...], count: int) -> Sequences:
 
 
 def evaluated(config: MemoryConfig, split: Split) -> Sequences:
-    """Return the 1,000 sequences of validation or test, the same for all seeds."""
-    return draw(config, (1, ("valid", "test").index(split)), EVALUATED)
+    """Return the sequences of validation or test, the same for all seeds."""
+    return draw(config, (1, ("valid", "test").index(split)), config.evaluated)
+
+
+def few_sequences(config: MemoryConfig) -> MemoryConfig:
+    """Return the configuration with few sequences to score, for a run that only shows that it works."""
+    return replace(config, evaluated=AT_ONCE)
 
 
 def read_losses(run_dir: Path) -> np.ndarray:

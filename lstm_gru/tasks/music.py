@@ -5,7 +5,7 @@ log-likelihood of a step, summed over its 88 keys, in nats: Σ over all pieces d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import bernoulli
 from lstm_gru.models.sequence import SequenceConfig, sequence
-from lstm_gru.task import Batch, Inside, Measured, Params, Split, Task, numbered
+from lstm_gru.task import Batch, Inside, Measured, Params, Split, Task, kept, numbered
 
 NATS_FILE = "nats-test.json"
 EVALUATED_AT_ONCE = 16_384  # Steps, padding included.
@@ -35,6 +35,8 @@ class MusicConfig:
     """Chorales of Bach, or folk tunes."""
     steps_per_batch: int = 2048
     """Predicted positions of a batch, padding included; a wider piece has a batch of its own."""
+    most_scored: int = 0
+    """How many pieces of each split that is not trained on are used, the first ones; all of them when 0."""
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
@@ -45,6 +47,7 @@ class MusicConfig:
         """
         require_choice(self, "corpus", CORPORA)
         require(self, "steps_per_batch", low=1)
+        require(self, "most_scored", low=0)
 
 
 def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
@@ -58,25 +61,26 @@ def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
       InputError: when the corpus cannot be read.
     """
     rolls = music(config.corpus)
+    scored = {split: rolls.splits[split][: config.most_scored or None] for split in ("valid", "test")}
     batches = RollBatches(rolls.splits["train"], steps_per_batch=config.steps_per_batch, seed=config.train.seed)
     init, loss, piece_nats = _functions(config.model)
 
+    @kept
     def nats(params: Params, split: str) -> np.ndarray:
         """Of each piece of a split; ``[N]``."""
-        found = np.zeros(len(rolls.splits[split]))
-        for members, batch in ordered_rolls(rolls.splits[split], steps_per_batch=EVALUATED_AT_ONCE):
+        found = np.zeros(len(scored[split]))
+        for members, batch in ordered_rolls(scored[split], steps_per_batch=EVALUATED_AT_ONCE):
             found[members] = np.asarray(piece_nats(params, batch))[: len(members)]
         return found
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
-        pieces = rolls.splits[split]
-        return {"nats": float(nats_per_step(sums(pieces, nats(params, split)).sum(axis=0)))}
+        return {"nats": float(nats_per_step(sums(scored[split], nats(params, split)).sum(axis=0)))}
 
     def finish(params: Params, run_dir: Path) -> None:
         write_json(run_dir / NATS_FILE, nats(params, "test").tolist())
 
     def inside(params: Params, number: int) -> Inside:
-        piece = numbered(rolls.splits["test"], number, "pieces")
+        piece = numbered(scored["test"], number, "pieces")
         record = sequence(config.model, KEYS, KEYS).apply(params, piece[None, :-1], method="record")
         steps = [f"{step}" for step in range(1, len(piece))]
         return look(f"piece {number} of {config.corpus}'s test", steps, record)
@@ -95,8 +99,14 @@ def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
             "data": dict(rolls.source),
             "model": asdict(config.model),
             "steps_per_batch": config.steps_per_batch,
+            **({"most_scored": config.most_scored} if config.most_scored else {}),
         },
     )
+
+
+def few_pieces(config: MusicConfig) -> MusicConfig:
+    """Return the configuration with few pieces to score, for a run that only shows that it works."""
+    return replace(config, most_scored=2)
 
 
 def measured(corpus: str, nats: np.ndarray) -> Measured:
@@ -104,9 +114,9 @@ def measured(corpus: str, nats: np.ndarray) -> Measured:
 
     Args:
       corpus: its name.
-      nats: of each test piece, ``[N]``.
+      nats: of each test piece, or of the first ones, ``[N]``.
     """
-    found = sums(music(corpus).splits["test"], nats)
+    found = sums(music(corpus).splits["test"][: len(nats)], nats)
     pieces = {f"{number}": row.tolist() for number, row in enumerate(found, start=1)}
     return Measured({"nats": float(nats_per_step(found.sum(axis=0)))}, pieces)
 

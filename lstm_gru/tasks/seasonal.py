@@ -29,7 +29,7 @@ from lstm_gru.losses import huber, pinball, squared
 from lstm_gru.metrics import coverage, interval_factor, rmse, widen
 from lstm_gru.models.seasonal import SeasonalForecasterConfig, seasonal_forecaster
 from lstm_gru.plots import forecast_fan
-from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
+from lstm_gru.task import Batch, Inside, Params, Split, Task, kept, numbered
 
 VALID_ORIGINS = 12
 FEWEST_DAYS = 28
@@ -163,10 +163,12 @@ def seasonal_forecasting(series: Series, cutoff: int, config: SeasonalConfig, se
         known = (day >= first) & (day < len(values))
         return np.where(known, values[np.minimum(day, len(values) - 1)], np.nan)
 
+    @kept
     def held_out(params: Params) -> tuple[np.ndarray, np.ndarray]:
         origins = windows.valid_origins()
         return forecast(params, origins), observed_after(origins, windows.trained_until + 1, windows.view.values)
 
+    @kept
     def from_cutoff(params: Params) -> tuple[np.ndarray, np.ndarray]:
         last = np.array([cutoff])
         calibrated = widen(forecast(params, last), interval_factor(*held_out(params), COVERAGE))

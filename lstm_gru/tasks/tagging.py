@@ -22,7 +22,7 @@ from lstm_gru.files import write_text
 from lstm_gru.inside import look
 from lstm_gru.models.tagger import TaggerConfig, tagger
 from lstm_gru.sentence_tagger import SentenceTagger
-from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
+from lstm_gru.task import Batch, Inside, Params, Split, Task, kept, numbered
 from lstm_gru.tasks.tagged_words import TaggedWord, accuracies, compared, words_path, write_words
 
 VOCABULARY_FILE = "vocabulary.json"
@@ -66,15 +66,12 @@ def tagging(config: TaggingConfig, settings: Mapping[str, Any]) -> Task:
     vocabulary = corpus.vocabulary
     batches = batches_of(config)
     init, loss = _functions(config.model, *vocabulary.sizes)
-    latest: dict[str, Any] = {}
 
+    @kept
     def tagged(params: Params, split: str) -> list[list[TaggedWord]]:
-        """A split's words; found once for the same parameters."""
-        if latest.get("params") is not params or latest["split"] != split:
-            sentences = corpus.splits[split]
-            found = SentenceTagger(config.model, params, vocabulary).tag(sentences.words)
-            latest.update(params=params, split=split, rows=compared(sentences, found, vocabulary))
-        return latest["rows"]
+        sentences = corpus.splits[split]
+        found = SentenceTagger(config.model, params, vocabulary).tag(sentences.words)
+        return compared(sentences, found, vocabulary)
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
         return accuracies(tagged(params, split)) if split in corpus.splits else {}

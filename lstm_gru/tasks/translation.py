@@ -26,7 +26,7 @@ from lstm_gru.losses import cross_entropy
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.plots import alignment
-from lstm_gru.task import Batch, Inside, Params, Split, Task, numbered
+from lstm_gru.task import Batch, Inside, Params, Split, Task, kept, numbered
 from lstm_gru.tasks.translated import TranslatedPair, pairs_path, perplexity, scores, write_pairs
 from lstm_gru.translator import ROWS, WIDTHS, ModelConfig, SearchConfig, Translation, Translator, translation_model
 
@@ -146,7 +146,6 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
     corpus, tokenizer = data.corpus, data.tokenizer
     batches = data.batches(config.text, config.train.seed)
     init, loss, token_losses = _functions(config.model, tokenizer.vocabulary_size, config.text.label_smoothing)
-    latest: dict[str, Any] = {}
 
     def forced(params: Params, split: str) -> np.ndarray:
         """Of each pair the negative log-likelihood of the target in nats, and its subwords; ``[N, 2]``."""
@@ -155,16 +154,13 @@ def translation(config: TranslationConfig, settings: Mapping[str, Any]) -> Task:
             sums[lines] = np.stack([token_losses(params, batch), batch["trg_lengths"]], axis=-1)[: len(lines)]
         return sums
 
+    @kept
     def translated(params: Params) -> dict[str, list[TranslatedPair]]:
-        """All splits that are only tested; searched once for the same parameters."""
-        if latest.get("params") is not params:
-            translator = Translator(config.model, params, tokenizer)
-            rows = {
-                name: _translate(translator, corpus, name, config.search, forced(params, name))
-                for name in corpus.tested
-            }
-            latest.update(params=params, rows=rows)
-        return latest["rows"]
+        """All splits that are only tested."""
+        translator = Translator(config.model, params, tokenizer)
+        return {
+            name: _translate(translator, corpus, name, config.search, forced(params, name)) for name in corpus.tested
+        }
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
         if split == "test":
