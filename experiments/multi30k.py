@@ -29,6 +29,7 @@ from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.pictures import copy_pictures
 from lstm_gru.plots import learning_curves, score_by_length
+from lstm_gru.records import script_record
 from lstm_gru.retrieval import nearest_translation
 from lstm_gru.task import Measured, Task
 from lstm_gru.tasks.translated import pairs_path, read_pairs, scores
@@ -48,8 +49,7 @@ DATA = CorpusConfig(corpus="multi30k")
 TEXT = TextConfig(vocabulary_size=4000, tokens_per_batch=2048)
 TRAIN = TrainConfig(steps=3360, warmup_steps=200, weight_decay=0.01, evaluate_every=280, log_every=20, average=3)
 TRIAL = 4  # A run of the learning-rate grid is as many times shorter, its schedule too.
-SPEEDS = Path(__file__).with_name("translation_speed.json")  # Written by scripts/translation_speed.
-SPEED = "training_tokens_per_second"
+SPEEDS, SPEED = script_record("translation_speed"), "training_tokens_per_second"
 LENGTHS = (1, 8, 10, 12, 14, 16, 20, 100)
 
 

@@ -110,18 +110,20 @@ def from_settings(kind: type, settings: Mapping[str, Any]) -> Any:
 
     Args:
       kind: the dataclass; its fields may be dataclasses.
-      settings: a value for each field.
+      settings: a value for each field, lists for tuples where they come from JSON. A field that was not there yet when
+        they were written has its default, with which they were made.
 
     Raises:
-      InputError: naming a field that is missing, unknown or out of range.
+      InputError: naming a field that is unknown or out of range.
     """
     names = {field.name for field in fields(kind)}
-    if names != set(settings):
-        wrong = ", ".join(sorted(names ^ set(settings)))
-        raise InputError(f"{kind.__name__}: fields missing or unknown: {wrong}; expected {', '.join(sorted(names))}")
+    if unknown := ", ".join(sorted(set(settings) - names)):
+        raise InputError(f"{kind.__name__}: fields unknown: {unknown}; expected {', '.join(sorted(names))}")
     hints = get_type_hints(kind)
-    values = {
-        name: from_settings(hints[name], value) if is_dataclass(hints[name]) else value
-        for name, value in settings.items()
-    }
-    return kind(**values)
+    return kind(**{name: _value(hints[name], value) for name, value in settings.items()})
+
+
+def _value(kind: Any, value: Any) -> Any:
+    if is_dataclass(kind):
+        return from_settings(kind, value)
+    return tuple(value) if isinstance(value, list) else value

@@ -7,13 +7,14 @@ Experiments live in the checkout's ``experiments/`` folder, one file each with o
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
+from lstm_gru.config import flatten
 from lstm_gru.errors import InputError
 from lstm_gru.metrics import root_mean_square
 from lstm_gru.task import Measured, Scores, Task
@@ -32,6 +33,24 @@ def shorter(config: Any, *, times: int) -> Any:
 def few_steps(config: Any) -> Any:
     """Return the configuration of a run that is evaluated twice and over in seconds."""
     return replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1))
+
+
+def require_own(experiment: str, config: Any, own: Any, *fields: str) -> None:
+    """Raise `InputError` where a field that the experiment decides, as the corpus that it scores, was overridden.
+
+    Args:
+      experiment: its name.
+      config: of a run.
+      own: of any of the experiment's variants.
+      fields: names, as ``windows.horizon``.
+    """
+    given, expected = (dict(flatten(asdict(each))) for each in (config, own))
+    for field_name in fields:
+        if given[field_name] != expected[field_name]:
+            raise InputError(
+                f"{experiment}: {field_name} = {given[field_name]!r}; expected {expected[field_name]!r}, which this "
+                "experiment decides"
+            )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiments_directory
 from lstm_gru.files import read_json, write_json
 
@@ -24,6 +25,19 @@ def results_directory() -> Path:
 def script_record(script: str) -> Path:
     """Return the file of what one of ``scripts/`` recorded, in the checkout's ``experiments/``."""
     return experiments_directory() / f"{script}.json"
+
+
+def script_result(script: str) -> dict[str, Any]:
+    """Return what one of ``scripts/`` recorded.
+
+    Raises:
+      InputError: when it has recorded nothing.
+    """
+    path = script_record(script)
+    found = read_json(path)
+    if found is None:
+        raise InputError(f"{path}: not there; a script of that name, or scripts/benchmark, writes it with --record")
+    return found
 
 
 def plots_directory() -> Path:

@@ -147,9 +147,9 @@ def drop_compiled(most: int) -> None:
 
 
 def _mean_selected(scores: Iterable[Mapping[str, Any]]) -> float | None:
-    """The mean over folds of what their checkpoints were chosen by; None where no fold has a validation part."""
+    """The mean over folds of what their checkpoints were chosen by; None where none has, or one is not finite."""
     values = [fold["selected_by"]["value"] for fold in scores if fold["selected_by"]]
-    return statistics.mean(values) if values else None
+    return statistics.mean(values) if values and None not in values else None
 
 
 def _curve(directories: Mapping[str, Path]) -> Record:
@@ -226,16 +226,18 @@ def chosen_records(experiment: Experiment, runs: Iterable[Run]) -> Iterator[Reco
 
     Args:
       experiment: all of it.
-      runs: finished ones; seeds that lack a variant are left out, and so are runs with one fold, or with a fold that
-        has no validation part.
+      runs: those that are not finished are left out, and so are seeds that lack a variant; variants that differ in
+        their folds, or have a single one; and folds without a validation part.
     """
     by_seed: dict[int, list[Run]] = {}
     for run in runs:
-        by_seed.setdefault(run.seed, []).append(run)
+        if (run.directory / RECORD).is_file():
+            by_seed.setdefault(run.seed, []).append(run)
     for _, same_seed in sorted(by_seed.items()):
         complete = {run.variant for run in same_seed} == set(experiment.variants)
-        folds = fold_directories(same_seed[0].directory).values()
-        if complete and len(folds) > 1 and all(_selected(fold) for fold in folds):
+        first, *others = (fold_directories(run.directory) for run in same_seed)
+        alike = len(first) > 1 and all(set(folds) == set(first) for folds in others)
+        if complete and alike and all(_selected(fold) for fold in first.values()):
             yield chosen_on_validation(same_seed)
 
 
@@ -244,7 +246,10 @@ def _selected(run_dir: Path) -> dict[str, Any] | None:
 
 
 def _badness(run_dir: Path) -> float:
+    """The validation score that is to be small; what is not finite is the worst."""
     selected_by = _selected(run_dir)
+    if selected_by["value"] is None:
+        return math.inf
     return selected_by["value"] * (1 if selected_by["direction"] == "min" else -1)
 
 

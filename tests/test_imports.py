@@ -53,9 +53,9 @@ BELOW = {
         "plots",
     }
     | {"files", "config", "task", "errors"},
-    "experiment": {"metrics", "task", "files", "errors"},
+    "experiment": {"metrics", "task", "config", "errors"},
     "pictures": {"experiment", "plots", "training"},
-    "records": {"experiment", "training", "files"},
+    "records": {"experiment", "files", "errors"},
     "reproduce": {"files", "records", "experiment", "training", "task", "config", "errors"},
     "workers": {"reproduce", "records", "training", "errors"},
     "tuning": {"reproduce", "workers", "records", "experiment", "training", "files"},
@@ -94,6 +94,7 @@ BELOW = {
     "experiments": {
         "experiment",
         "pictures",
+        "records",
         "graph",
         "inside",
         "tasks",

@@ -1,6 +1,7 @@
 """The common loop: it learns, resumes to the same bits, selects on validation and reads the test split once."""
 
 import json
+import shutil
 
 import chex
 import jax
@@ -35,20 +36,25 @@ def test_learns_the_line(tmp_path):
     assert np.mean(losses[-20:]) < np.mean(losses[:20])
 
 
-def test_metrics_have_every_step_once_after_a_stop(tmp_path):
-    class Stop(Exception):
-        pass
+class Stop(Exception):
+    pass
 
+
+def stops_at_23():
     task = tiny.line()
 
-    def stops(step):
+    def batch(step):
         if step == 23:
             raise Stop
         return task.batch(step)
 
-    broken = tiny.changed(task, batch=stops)
+    return tiny.changed(task, batch=batch)
+
+
+def test_metrics_have_every_step_once_after_a_stop(tmp_path):
+    task = tiny.line()
     with pytest.raises(Stop):
-        fit(broken, tiny.settings(STEPS), tmp_path, plain=True)
+        fit(stops_at_23(), tiny.settings(STEPS), tmp_path, plain=True)
     assert lines(tmp_path)[-1]["step"] == 23  # Three steps beyond the newest checkpoint, which are run again.
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 24, "lo')  # As a kill in the middle of a write leaves it.
@@ -162,6 +168,16 @@ def test_a_new_run_starts_from_the_chosen_weights_of_another(tmp_path):
     with pytest.raises(ValueError, match="no intact checkpoint to start from"):
         fit(tiny.line(), config, tmp_path / "third", init_from=tmp_path / "nothing", plain=True)
     assert not (tmp_path / "third").exists()
+
+
+def test_a_run_that_has_begun_needs_its_origin_no_more(tmp_path):
+    tiny.train(tmp_path / "first", 40)
+    with pytest.raises(Stop):
+        fit(stops_at_23(), tiny.settings(30), tmp_path / "second", init_from=tmp_path / "first", plain=True)
+    shutil.rmtree(tmp_path / "first")
+    for _ in range(2):  # It ends, and is read again.
+        ended = fit(tiny.line(), tiny.settings(30), tmp_path / "second", init_from=tmp_path / "first", plain=True)
+    assert ended.scores["chosen_steps"]
 
 
 def not_finite(loss):

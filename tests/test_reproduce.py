@@ -10,10 +10,11 @@ import pytest
 from tiny import line, settings
 
 from lstm_gru import cli, experiment, records, reproduce
+from lstm_gru.commands import reproduce as commands
 from lstm_gru.config import TrainConfig
 from lstm_gru.experiment import Experiment
 from lstm_gru.files import read_json, write_json
-from lstm_gru.report import results, timings
+from lstm_gru.report import results
 from lstm_gru.reproduce import Run
 from lstm_gru.task import Measured
 from lstm_gru.training.run_directory import valid_lines
@@ -71,7 +72,7 @@ def lines(tmp_path, monkeypatch):
     checkout.mkdir()
     (checkout / "lines.py").touch()
     monkeypatch.setitem(sys.modules, "lstm_gru_experiments.lines", SimpleNamespace(EXPERIMENT=EXPERIMENT))
-    for module in (experiment, records, timings):
+    for module in (experiment, records):
         monkeypatch.setattr(module, "experiments_directory", lambda: checkout)
     monkeypatch.chdir(tmp_path)
     return EXPERIMENT
@@ -213,12 +214,22 @@ def test_a_choice_on_validation_needs_all_variants_and_several_folds(lines, tmp_
                 path.mkdir(parents=True, exist_ok=True)
                 selected = {"metric": "valid_x", "direction": "max", "value": number}
                 write_json(path / "scores.json", {"selected_by": selected, "test": {"rmse": 0.0}})
+            write_json(run.directory / reproduce.RECORD, {})
         return runs
 
     assert list(reproduce.chosen_records(lines, runs(2, "short"))) == []
     assert list(reproduce.chosen_records(lines, runs(1, "short", "long"))) == []
     [record] = reproduce.chosen_records(lines, runs(2, "short", "long"))
     assert record["choices"] == {"fold-0": "long", "fold-1": "long"}
+    several = runs(2, "short", "long")
+    worst = tmp_path / "2 folds" / "long" / "fold-1" / "scores.json"
+    write_json(worst, {"selected_by": {"metric": "x", "direction": "max", "value": None}, "test": {"rmse": 0.0}})
+    [record] = reproduce.chosen_records(lines, several)
+    assert record["choices"] == {"fold-0": "long", "fold-1": "short"}
+    (several[1].directory / "fold-1").rename(several[1].directory / "fold-2")  # Of other lengths, as in adding.
+    assert list(reproduce.chosen_records(lines, several)) == []
+    several[1].directory.joinpath(reproduce.RECORD).unlink()
+    assert list(reproduce.chosen_records(lines, several)) == []
 
 
 def test_the_learning_curve_of_one_fold_is_in_the_record(lines, tmp_path, monkeypatch):
@@ -252,3 +263,10 @@ def test_signatures_are_kept_and_each_is_said_once(lines):
         made = dict(versions={}, commit="c", cores=2, platform="p", python="3")
         records.keep({**measured, "experiment": "lines", "baseline": str(number), "made_with": made})
     assert results.results().count("Computed as: `fit`: b|1; `fit`: a|2\n") == 1
+
+
+def test_what_is_named_is_trained_even_if_it_is_left_out_of_all(lines, monkeypatch):
+    rarely = replace(lines, seeds={"short": 0})
+    asked = commands.ReproduceArguments(experiment="lines", variants=("short",))
+    assert commands._seeds(rarely, asked) == {"short": 1}
+    assert commands._seeds(rarely, replace(asked, variants=())) == {"short": 0, "long": 3}

@@ -47,7 +47,8 @@ def gates(argv: list[str]) -> int:
         raise InputError(f"--fold = {fold}; expected one of {', '.join(tasks)}")
     task = tasks[fold]
     if task.inside is None:
-        raise InputError(f"{arguments.run}: {record['variant']} has no gates to look at; expected a recurrent model")
+        which = f"{record['variant']} of {record['experiment']}"
+        raise InputError(f"{arguments.run}: {which} offers no look inside; expected a run of a task that does")
     params = fitted(arguments.run / fold, jax.eval_shape(task.init, jax.random.key(0))).params
     found = task.inside(params, arguments.number)
     cell = record["config"]["model"]["cell"]

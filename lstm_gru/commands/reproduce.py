@@ -115,7 +115,7 @@ def _reproduce(arguments: ReproduceArguments, workers: Workers) -> None:
     asked = _runs(experiment, root, arguments)
     runs = [run for run in asked if not (arguments.unrecorded and _is_recorded(run))]
     records = []
-    for record in _all_records(experiment, runs, workers):
+    for record in _all_records(experiment, runs, asked, workers):
         records.append(record)
         if arguments.record:
             keep(record)
@@ -139,20 +139,21 @@ def _runs(experiment: Experiment, root: Path, arguments: ReproduceArguments) -> 
 
 
 def _seeds(experiment: Experiment, arguments: ReproduceArguments) -> dict[str, int]:
-    """How many seeds of each variant: a smoke run has one, unless others are asked for."""
+    """How many seeds of each variant: a smoke run has one, unless others are asked for, and what is named has some."""
     variants, asked = experiment.only(arguments.variants).variants, arguments.seeds or int(arguments.smoke)
-    return {variant: asked or experiment.seeds_of(variant) for variant in variants}
+    least = 1 if arguments.variants else 0
+    return {variant: asked or max(least, experiment.seeds_of(variant)) for variant in variants}
 
 
 def _is_recorded(run: Run) -> bool:
     return is_kept({"experiment": run.experiment, "variant": run.variant, "seed": run.seed})
 
 
-def _all_records(experiment: Experiment, runs: list[Run], workers: Workers) -> Iterator[Record]:
-    """Yield each record as soon as it is measured."""
+def _all_records(experiment: Experiment, runs: list[Run], asked: list[Run], workers: Workers) -> Iterator[Record]:
+    """Yield each record as soon as it is measured; a choice is among all that were asked for, trained now or before."""
     yield from workers.execute_all(runs)
     yield from computed_records(experiment)
-    yield from chosen_records(experiment, runs)
+    yield from chosen_records(experiment, asked)
 
 
 def _plots(experiment: Experiment, runs: list[Run], records: list[Record], arguments: ReproduceArguments) -> list[Path]:

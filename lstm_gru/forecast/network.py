@@ -1,7 +1,7 @@
 """A trained forecaster from its run directory, for any newer data of the same columns and time base."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -117,9 +117,10 @@ def load_network(run_dir: Path) -> Network:
     try:
         settings = config["task"]
         stored = settings["read"]
-        columns = Columns(**_tuples(stored))
-        model = from_settings(ForecasterConfig, _tuples(settings["model"]))
-        windows = from_settings(WindowConfig, _tuples(settings["windows"]))
+        values = (stored[name] for name in Columns._fields)
+        columns = Columns(*(tuple(value) if isinstance(value, list) else value for value in values))
+        model = from_settings(ForecasterConfig, settings["model"])
+        windows = from_settings(WindowConfig, settings["windows"])
         scale = Scale(
             *(np.asarray(settings["scale"][name]) for name in Scale._fields[:2]), settings["scale"]["logarithm"]
         )
@@ -131,10 +132,6 @@ def load_network(run_dir: Path) -> Network:
     init = forecaster(model, widths_of(windows, len(columns.exogenous))).init
     params = fitted(run_dir, jax.eval_shape(init, jax.random.key(0))).params
     return Network(model, windows, columns, scale, factor, params)
-
-
-def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 def _other(run_dir: Path, reason: str) -> InputError:

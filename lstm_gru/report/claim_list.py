@@ -5,6 +5,13 @@ from lstm_gru.report.evidence import Counted, Scores, Times, TranslationTimes
 
 EQUAL = ("width", "parameters")
 AHEAD = {1: "a day ahead", 7: "7 days ahead", 28: "28 days ahead"}
+PLAIN = {"lstm": "LSTM without attention", "gru": "GRU without attention"}
+BOTH_ENDS = {"bilstm_attention": "BiLSTM with attention", "bigru_attention": "BiGRU with attention"}
+TRANSLATORS = {
+    **PLAIN,
+    **{"lstm_attention": "LSTM with attention", "gru_attention": "GRU with attention"},
+    **BOTH_ENDS,
+}
 ON_EQUAL = "what is equal: width, or the number of parameters"
 
 CLAIMS = (
@@ -46,6 +53,7 @@ CLAIMS = (
                 ("lstm", "LSTM with bias 1"),
                 ("lstm_chrono", "chrono LSTM"),
                 ("gru", "GRU with bias 0"),
+                ("gru_1", "GRU with bias 1"),
             )
         ),
         depends_on="training, and before it on the bias that the gate starts with",
@@ -58,9 +66,16 @@ CLAIMS = (
                 "vanishing_gradient", "lstm_chrono", "lstm", "more", "LSTM's f from 0.73 to near 1", "remains_before"
             ),
             Scores("vanishing_gradient", "gru_1", "gru", "more", "GRU's z from 0.5 to 0.73", "remains_before"),
-            Scores("copy_memory", "gru_chrono", "gru", "less", "copying, GRU's z near 1"),
-            Scores("copy_memory", "lstm_chrono", "lstm", "less", "copying, LSTM's f near 1"),
-            Scores("adding", "lstm_chrono", "lstm_0", "less", "adding, LSTM's f near 1"),
+            *(
+                Scores(task, start, other, "less", f"{name}, {move}")
+                for task, name in (("adding", "adding"), ("copy_memory", "copying"))
+                for start, other, move in (
+                    ("gru_1", "gru", "GRU's z from 0.5 to 0.73"),
+                    ("gru_chrono", "gru", "GRU's z from 0.5 to near 1"),
+                    ("lstm", "lstm_0", "LSTM's f from 0.5 to 0.73"),
+                    ("lstm_chrono", "lstm", "LSTM's f from 0.73 to near 1"),
+                )
+            ),
         ),
         depends_on="the task, where what is kept must be learned",
     ),
@@ -68,12 +83,19 @@ CLAIMS = (
         "An LSTM needs each of its gates.",
         (
             *(
-                Scores("lstm_ablations", f"lstm_n{gate}g", "peephole_lstm", "more", f"chorales without the {name} gate")
-                for gate, name in (("i", "input"), ("f", "forget"), ("o", "output"))
+                Scores("lstm_ablations", without, whole, "more", f"chorales, {name}, against {article} LSTM")
+                for whole, article in (("lstm", "the"), ("peephole_lstm", "the peephole"))
+                for without, name in (
+                    ("lstm_nig", "no input gate"),
+                    ("lstm_nfg", "no forget gate"),
+                    ("lstm_nog", "no output gate"),
+                    ("lstm_cifg", "f = 1 - i"),
+                )
             ),
-            Scores("counting", "lstm_nfg", "peephole_lstm", "less", "counting aⁿbⁿ without the forget gate"),
+            Scores("counting", "lstm_nfg", "peephole_lstm", "less", "counting aⁿbⁿ, no forget gate"),
+            Scores("counting", "coupled_lstm", "lstm", "less", "counting aⁿbⁿ, f = 1 - i"),
         ),
-        depends_on="the task",
+        depends_on="the gate, the task, and whether the whole one has peepholes as those without a gate have",
     ),
     Claim(
         "A plain RNN forgets over long sequences what LSTM and GRU remember.",
@@ -85,8 +107,15 @@ CLAIMS = (
             ),
             Scores("copy_memory", "lstm", "rnn", "less", "LSTM, copying at T = 200"),
             Scores("copy_memory", "gru", "rnn", "less", "GRU, copying at T = 200"),
-            Scores("counting", "lstm", "rnn", "more", "LSTM, counting aⁿbⁿ"),
-            Scores("counting", "gru", "rnn", "more", "GRU, counting aⁿbⁿ"),
+            Scores("copy_memory", "lstm", "irnn", "less", "LSTM, copying at T = 200, against the rectified RNN"),
+            Scores("copy_memory", "gru", "irnn", "less", "GRU, copying at T = 200, against the rectified RNN"),
+            Scores("copy_memory", "lstm_1000", "rnn_1000", "less", "LSTM, copying at T = 1,000", "nats_1000"),
+            Scores("copy_memory", "gru_1000", "rnn_1000", "less", "GRU, copying at T = 1,000", "nats_1000"),
+            *(
+                Scores("counting", cell, "rnn", "more", f"{cell.upper()}, counting {strings}", f"counted_{language}")
+                for language, strings in (("ab", "aⁿbⁿ"), ("abc", "aⁿbⁿcⁿ"))
+                for cell in ("lstm", "gru")
+            ),
         ),
         depends_on="the cell and on what is to be remembered",
     ),
@@ -100,7 +129,9 @@ CLAIMS = (
             Scores("single_detector", "rnn", "lstm", "alike", "one detector (12 steps)"),
             Scores("road_network", "rnn", "lstm", "alike", "207 detectors (12 steps)"),
             Scores("danish_tags", "birnn", "bilstm", "alike", "tags of words (18 words)"),
-            Scores("jsb_chorales", "rnn_equal", "lstm", "alike", "chorales (60 steps)"),
+            Scores("directions", "rnn_bidirectional", "lstm_bidirectional", "alike", "letters two away"),
+            Scores("jsb_chorales", "rnn_equal", "lstm", "alike", "chorales, small (60 steps)"),
+            Scores("jsb_chorales", "rnn_large", "lstm_large", "alike", "chorales, large (60 steps)"),
         ),
         depends_on="the task",
     ),
@@ -113,13 +144,15 @@ CLAIMS = (
             Scores("road_network", "lstm", "gru", "alike", "207 detectors"),
             Scores("road_network", "graph_lstm", "graph_gru", "alike", "207 detectors on a graph"),
             Scores("danish_tags", "bilstm", "bigru", "alike", "tags of words"),
+            Scores("directions", "lstm_bidirectional", "gru_bidirectional", "alike", "letters two away"),
             Scores("multi30k", "bilstm_attention", "bigru_attention", "alike", "translation from both ends"),
             Scores("multi30k", "lstm_attention", "gru_attention", "alike", "translation"),
             Scores("multi30k", "lstm", "gru", "alike", "translation without attention"),
             Scores("translation_grammar", "bilstm_attention", "bigru_attention", "alike", "translation of a grammar"),
-            Scores("jsb_chorales", "lstm", "gru_equal", "alike", "chorales, small"),
+            Scores("lstm_ablations", "lstm", "gru", "alike", "chorales, small"),
             Scores("jsb_chorales", "lstm_large", "gru_large", "alike", "chorales, large"),
             Scores("nottingham", "lstm", "gru_equal", "alike", "folk tunes, small"),
+            Scores("depth", "lstm_1", "gru_1", "alike", "folk tunes, 100,000 parameters", "nats_nottingham"),
             Scores("nottingham", "lstm_large", "gru_large", "alike", "folk tunes, large"),
             Scores("adding", "lstm", "gru", "alike", "adding"),
             Scores("copy_memory", "lstm", "gru", "alike", "copying"),
@@ -132,6 +165,7 @@ CLAIMS = (
         "An LSTM remembers over longer sequences than a GRU.",
         (
             Scores("adding", "lstm", "gru", "less", "adding at T = 200"),
+            Scores("adding", "lstm_chrono", "gru_chrono", "less", "adding at T = 200, both chrono"),
             Scores("adding", "lstm_600", "gru_600", "less", "adding at T = 600", "error_600"),
             Scores("copy_memory", "lstm", "gru", "less", "copying at T = 200"),
             Scores("copy_memory", "lstm_chrono", "gru_chrono", "less", "copying at T = 200, both chrono"),
@@ -174,21 +208,22 @@ CLAIMS = (
     ),
     Claim(
         "A Transformer translates better than recurrent networks.",
-        (
-            Scores("multi30k", "transformer", "lstm", "more", "descriptions, LSTM without attention"),
-            Scores("multi30k", "transformer", "gru", "more", "descriptions, GRU without attention"),
-            Scores("multi30k", "transformer", "bilstm_attention", "more", "descriptions, BiLSTM with attention"),
-            Scores("multi30k", "transformer", "bigru_attention", "more", "descriptions, BiGRU with attention"),
-            Scores("translation_grammar", "transformer", "bilstm_attention", "more", "grammar, BiLSTM with attention"),
-            Scores("translation_grammar", "transformer", "bigru_attention", "more", "grammar, BiGRU with attention"),
+        tuple(
+            Scores(corpus, "transformer", other, expected, f"{where}, {name}", score)
+            for corpus, where, others, score, expected in (
+                ("multi30k", "descriptions", TRANSLATORS, "", "more"),
+                ("multi30k", "perplexity of descriptions", BOTH_ENDS, "perplexity", "less"),
+                ("translation_grammar", "grammar", {**PLAIN, **BOTH_ENDS}, "", "more"),
+            )
+            for other, name in others.items()
         ),
-        depends_on="attention in the recurrent one, and on how long both may learn",
+        depends_on="attention in the recurrent one, the corpus and the score",
     ),
     Claim(
         "A Transformer is faster than a recurrent network.",
         tuple(
             TranslationTimes("transformer", other, figure, expected)
-            for other in ("bilstm_attention", "bigru_attention")
+            for other in TRANSLATORS
             for figure, expected in (
                 ("training_tokens_per_second", "more"),
                 ("greedy_seconds", "less"),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiments_directory
-from lstm_gru.files import read_json, write_text
-from lstm_gru.records import script_record
+from lstm_gru.files import write_text
+from lstm_gru.records import script_result
 from lstm_gru.report.benchmark import overhead, speed, tables
 from lstm_gru.report.claim_list import CLAIMS
 from lstm_gru.report.claims import claims_document, claims_table
@@ -66,7 +66,7 @@ def with_tables(text: str) -> str:
 
 def faults() -> str:
     """Return the text of ``experiments/FAULTS.md``."""
-    record, cost = (read_json(script_record(name)) for name in ("fault_matrix", "checkpoint_cost"))
+    record, cost = (script_result(name) for name in ("fault_matrix", "checkpoint_cost"))
     rows = tuple((r["fault"], r["cause"], r["happened"], f"{r['seconds']:.1f}") for r in record["faults"])
     seconds = statistics.quantiles(cost["seconds_save"], n=4)
     parts = [
@@ -85,7 +85,7 @@ def faults() -> str:
 
 def benchmark() -> str:
     """Return the text of ``experiments/BENCHMARK.md``."""
-    record, loop, scaling = (read_json(script_record(name)) for name in ("benchmark", "loop_overhead", "scaling"))
+    record, loop, scaling = (script_result(name) for name in ("benchmark", "loop_overhead", "scaling"))
     versions = {name: version for found in record["versions"].values() for name, version in found.items()}
     parts = [
         "# How fast the layers are",

@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from lstm_gru.experiment import load_experiment
-from lstm_gru.files import read_json
-from lstm_gru.records import recorded, script_record
+from lstm_gru.records import recorded, script_result
 from lstm_gru.report.cell_costs import cell_ratios
 from lstm_gru.report.cells import cell_facts
 from lstm_gru.report.effects import Answer, Effect, Expected, answer, difference, in_text, quotient, values_of
@@ -105,7 +104,7 @@ class Times:
 
     def findings(self) -> list[Finding]:
         """Return the geometric mean over the shapes, with the interval of Student's t over their logarithms."""
-        ratios = cell_ratios(read_json(script_record("benchmark")), self.first, self.second, self.what, self.equal)
+        ratios = cell_ratios(script_result("benchmark"), self.first, self.second, self.what, self.equal)
         if not ratios:
             return []
         effect = quotient(ratios)
@@ -142,8 +141,10 @@ class TranslationTimes:
 
     def findings(self) -> list[Finding]:
         """Return the geometric mean over the rounds, with the interval of Student's t over their logarithms."""
-        models, label = read_json(script_record("translation_speed"))["models"], load_experiment("multi30k").label
-        rounds = [models[variant][self.figure] for variant in (self.first, self.second)]
+        models, label = script_result("translation_speed")["models"], load_experiment("multi30k").label
+        rounds = [models[variant].get(self.figure) for variant in (self.first, self.second)]
+        if not all(rounds):  # Translating is timed where finished runs were there.
+            return []
         what, effect = _FIGURES[self.figure], quotient(np.divide(*rounds))
         found = Finding(
             where=f"{what}, against {label(self.second)}",

@@ -92,13 +92,13 @@ def fit(
         raise InputError(f"TrainConfig: patience = {config.patience}; expected 0, since this task has no validation")
     settings = {"task": task.settings, "train": asdict(config)}
     if init_from is not None:
-        settings["init_from"] = told(lambda: _origin(init_from))
+        settings["init_from"] = told(lambda: _known_origin(run_dir, init_from) or _origin(init_from))
     _check_alike(settings)
     with stop_request() as stop, _files(run_dir, settings, config.steps, plain) as (directory, checkpoints, progress):
         if not told(lambda: directory.scores() is not None):
             devices = replace(devices or all_devices(), shared=task.shared)
             run = _Run(task, config, run_dir, devices, directory, checkpoints, progress, stop)
-            selection = _train(run, *_newest(run, _start(run, init_from, settings)), save_seconds)
+            selection = _train(run, *_newest(run, settings.get("init_from")), save_seconds)
             told(lambda: _score(run, selection))
             if any_process(stop.made):  # While it was scored.
                 raise Stopped(f"{run_dir}: finished, and stopped as asked")
@@ -127,14 +127,6 @@ def _files(path: Path, settings: dict[str, Any], steps: int, plain: bool) -> Ite
 
         told(open_files)
         yield tuple(opened) if opened else (NoFiles(),) * 3
-
-
-def _start(run: _Run, init_from: Path | None, settings: dict[str, Any]) -> TrainState:
-    """The state before the first step."""
-    params = initial_params(run.task, run.config.seed)
-    if init_from is not None:
-        params = given(lambda: _mean_params(init_from, settings["init_from"]["steps"], params), params)
-    return initial_state(params, run.config)
 
 
 def initial_params(task: Task, seed: int) -> Params:
@@ -169,6 +161,13 @@ def _mean_params(run_dir: Path, steps: list[int], like: Params) -> Params:
     return several[0] if len(several) == 1 else optax.tree.scale(1 / len(several), optax.tree.add(*several))
 
 
+def _known_origin(run_dir: Path, init_from: Path) -> dict[str, Any] | None:
+    """What a run that has saved a state says of its origin, which may have gone on or away since; None without one."""
+    origin = (read_json(run_dir / "config.json") or {}).get("init_from")
+    begun = origin and Checkpoints(run_dir / "checkpoints").newest_intact()
+    return origin if begun and origin["run"] == str(init_from) else None
+
+
 def _origin(run_dir: Path) -> dict[str, Any]:
     """The steps of another run from which one starts, and what identifies their weights."""
     saved = Checkpoints(run_dir / "checkpoints")
@@ -180,9 +179,13 @@ def _origin(run_dir: Path) -> dict[str, Any]:
     return {"run": str(run_dir), "steps": steps, "sha256": [saved.fingerprint(step, part="params") for step in steps]}
 
 
-def _newest(run: _Run, state: TrainState) -> tuple[TrainState, Selection]:
-    """The newest intact checkpoint, else the given state, on the devices; and the evaluations up to it."""
+def _newest(run: _Run, origin: dict[str, Any] | None) -> tuple[TrainState, Selection]:
+    """The newest intact checkpoint, else the state before the first step, on the devices; the evaluations up to it."""
     start, kept = told(lambda: _recovered(run))
+    params = initial_params(run.task, run.config.seed)
+    if origin and not start:
+        params = given(lambda: _mean_params(Path(origin["run"]), origin["steps"], params), params)
+    state = initial_state(params, run.config)
     state = given(lambda: run.checkpoints.load(start, state), state) if start else state
     run.progress.start(start)
     return run.devices.place(state), _selection(run, kept)
