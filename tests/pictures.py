@@ -17,8 +17,8 @@ from lstm_gru.plots import (
     sensor_heatmap,
 )
 
-MINUTES = np.datetime64("2012-03-01T06:00:00") + 300 * np.arange(24)
-DAYS = np.datetime64("2015-01-01") + np.arange(60)
+MINUTES = np.datetime64("2012-03-01T06:00:00") + np.timedelta64(300, "s") * np.arange(24)
+DAYS = np.datetime64("2015-01-01") + np.timedelta64(1, "D") * np.arange(60)
 HORIZONS = np.arange(1, 31)
 STEPS = np.arange(0, 50, 10)
 

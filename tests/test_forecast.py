@@ -23,7 +23,7 @@ DAYS = 120
 
 
 def day(k):
-    return str(np.datetime64("2024-01-01") + k)
+    return str(np.datetime64("2024-01-01") + np.timedelta64(k, "D"))
 
 
 def row(k):

@@ -154,7 +154,7 @@ def test_unequal_lengths_of_a_fan_name_the_argument(name, tmp_path):
         (sensor_heatmap, heatmap(times=MINUTES[::-1]), "times: some are NaT or not in ascending order"),
         (
             sensor_heatmap,
-            heatmap(times=np.append(MINUTES[:-1], MINUTES[-1] + 300)),
+            heatmap(times=np.append(MINUTES[:-1], MINUTES[-1] + np.timedelta64(300, "s"))),
             "times: steps of 300 seconds to 600 seconds, expected equal ones",
         ),
         (sensor_heatmap, heatmap(times=MINUTES[:1]), "times: one and so no step"),

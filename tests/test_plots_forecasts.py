@@ -45,7 +45,7 @@ def test_styles_differ(tmp_path):
     assert len({str(line._dash_pattern) for line in lines}) == 5
 
 
-MONTHS = np.datetime64("2014-03") + np.arange(60)
+MONTHS = np.datetime64("2014-03") + np.timedelta64(1, "M") * np.arange(60)
 UNITS = {  # Times, the cutoff as it is written, the label of the axis, and some of its ticks.
     "minutes": (MINUTES[0] + 300 * np.arange(60), "2012-03-01 08:25", "time on 2012-03-01", {"07:00", "10:00"}),
     "days in nanoseconds": (DAYS.astype("datetime64[ns]"), "2015-01-30", "date", {"Jan 2015", "15 Feb"}),

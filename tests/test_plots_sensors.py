@@ -33,7 +33,7 @@ def test_rows_are_sensors_from_the_top_and_columns_begin_at_their_times(figure):
         np.testing.assert_allclose(mesh.get_array().filled(np.nan), expected.T)
         assert mesh.axes.get_ylim() == (3, 0)
         assert ticks(mesh.axes.yaxis) == arguments["sensors"]
-        edges = mesh.axes.convert_xunits(np.append(MINUTES, MINUTES[-1] + 300))
+        edges = mesh.axes.convert_xunits(np.append(MINUTES, MINUTES[-1] + np.timedelta64(300, "s")))
         np.testing.assert_array_equal(mesh.get_coordinates()[0, :, 0], edges)
         assert mesh.axes.get_xlim() == (edges[0], edges[-1])
     named = [axes.xaxis.get_tick_params()["labelbottom"] for axes in figure.axes[:3]]

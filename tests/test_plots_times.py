@@ -34,7 +34,7 @@ def test_times_are_written_as_fine_as_needed(times, first, label):
     ("times", "message"),
     [
         (np.arange(3), r"when: int64 \(3,\), expected one axis of datetime64"),
-        (SECONDS + np.zeros((2, 2), int), r"when: datetime64\[s\] \(2, 2\), expected one axis"),
+        (np.full((2, 2), SECONDS), r"when: datetime64\[s\] \(2, 2\), expected one axis"),
         (SECONDS + np.array([], int), "when: empty"),
         (SECONDS + np.array([0, 0]), "when: some are NaT or not in ascending order"),
         (np.array(["NaT", "2012-01-01"], "M8[D]"), "when: some are NaT"),

@@ -267,7 +267,8 @@ def test_a_forecast_file_keeps_every_bit_and_missing_days(tmp_path):
     random = np.random.default_rng(0)
     observed, lower, centre, upper = random.normal(size=(4, 5)) * 1e-9
     observed[[0, 3]] = np.nan
-    written = Forecast(np.datetime64("2020-02-27") + np.arange(5), observed, lower, centre, upper)
+    dates = np.arange("2020-02-27", "2020-03-03", dtype="datetime64[D]")
+    written = Forecast(dates, observed, lower, centre, upper)
     write_forecast(tmp_path / "f.csv", written)
     lines = (tmp_path / "f.csv").read_text().splitlines()
     assert lines[0] == "date,observed,lower,centre,upper"

@@ -285,13 +285,14 @@ WRITTEN = {
 def tables(draw):
     """A base, its values with gaps, and the text of a file that has them."""
     form, zone = draw(st.sampled_from([*WRITTEN.items()]))
-    month = np.datetime64("2019-11") + draw(st.integers(0, 50))
+    month = np.datetime64("2019-11") + np.timedelta64(draw(st.integers(0, 50)), "M")
     if form == "%Y-%m":
         base = TimeBase(month, np.timedelta64(draw(st.sampled_from([1, 3])), "M"))
     else:
         steps = [86_400, 7 * 86_400, *([60, 300, 5400] if "%M" in form or form == "%s" else [])]
         step = np.timedelta64(draw(st.sampled_from(steps)), "s")
-        start = (month.astype("datetime64[D]") + 12).astype("datetime64[s]")  # The 13th is not a month.
+        thirteenth = month.astype("datetime64[D]") + np.timedelta64(12, "D")  # Which is not a month.
+        start = thirteenth.astype("datetime64[s]")
         base = TimeBase(start, step, zone)
     random = np.random.default_rng(draw(st.integers(0, 1000)))
     values = random.normal(size=(25, 2)) * 10.0 ** random.integers(-9, 9, size=(25, 2))

@@ -89,7 +89,7 @@ def test_texts_are_dates_where_all_times_are_midnights(base, index, text):
         ("", " is not a date or time; expected"),
         ("2020-01-01T00:00Z", "2020-01-01T00:00Z is not a date or time"),  # The series has no zone.
         (np.datetime64("2020-01-01T00:00:01"), "2020-01-01T00:00:01 is not a time of the series"),
-        (np.datetime64("NaT"), "NaT is not a date or time"),
+        (np.datetime64("NaT", "s"), "NaT is not a date or time"),
     ],
 )
 def test_what_is_not_on_the_grid_has_no_index(time, message):
@@ -181,7 +181,7 @@ def test_a_grid_with_gaps_is_recognised(base, steps):
     hypothesis.assume(Counter(steps).most_common(1)[0][0] == 1)
     rows = np.cumsum([0, *steps])
     dates = base.time(rows).astype("datetime64[D]")
-    all_last = ((dates + 1).astype("datetime64[M]") > dates.astype("datetime64[M]")).all()
+    all_last = ((dates + np.timedelta64(1, "D")).astype("datetime64[M]") > dates.astype("datetime64[M]")).all()
     hypothesis.assume(base.day == 31 or not all_last)  # As every year in November, on the 30th.
     found = infer_base(base.time(rows), str, zone=base.zone)
     np.testing.assert_array_equal(found.time(np.arange(rows[-1])), base.time(np.arange(rows[-1])))

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from lstm_gru.errors import InputError
 MOST_ROWS = 100_000_000
 BLOCK = 1 << 16  # Rows looked at together, so that no second array of all rows is needed.
 SECOND, DAY, MONTH = np.timedelta64(1, "s"), np.timedelta64(86_400, "s"), np.timedelta64(1, "M")
+ONE_DAY = np.timedelta64(1, "D")  # Of dates, which DAY would turn into times.
 NO_TIME = 0 * SECOND
 SHORTEST_MONTH, LONGEST_MONTH = 28, 31
 UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": DAY, "w": 7 * DAY, "M": MONTH, "MS": MONTH}
@@ -118,14 +120,14 @@ class TimeBase:
 
     def _on_its_day(self, months: np.ndarray) -> np.ndarray:
         first, next_first = months.astype("datetime64[D]"), (months + MONTH).astype("datetime64[D]")
-        return np.minimum(first + (self.day - 1), next_first - 1).astype("datetime64[s]") + self.clock
+        return np.minimum(first + (self.day - 1) * ONE_DAY, next_first - ONE_DAY).astype("datetime64[s]") + self.clock
 
     @staticmethod
     def _moment(text: str) -> np.datetime64:
-        try:
-            return np.datetime64(text if MOMENT.fullmatch(text) else "NaT")  # NumPy would also know "today".
-        except ValueError:  # As the 30th of February.
-            return np.datetime64("NaT")
+        if MOMENT.fullmatch(text):  # NumPy would also know "today".
+            with suppress(ValueError):  # As the 30th of February.
+                return np.datetime64(text)
+        return np.datetime64("NaT", "s")
 
 
 def parse_frequency(text: str) -> np.timedelta64:

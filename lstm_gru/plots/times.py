@@ -20,7 +20,7 @@ def require_times(name: str, times: np.ndarray) -> None:
 def written(time: np.datetime64, times: np.ndarray) -> str:
     """Return a time as a reader writes it, as fine as is needed to tell all the times apart.
 
-    >>> five_minutes = np.datetime64("2012-03-01T00:00:00") + 300 * np.arange(3)
+    >>> five_minutes = np.datetime64("2012-03-01T00:00:00") + np.timedelta64(300, "s") * np.arange(3)
     >>> written(five_minutes[1], five_minutes)
     '2012-03-01 00:05'
     """
