@@ -124,7 +124,8 @@ EXPERIMENT = Experiment(
     notes=(
         "Cross-entropy in nats, averaged over all T + 20 steps of 1,000 test sequences. Two thousand updates of 32 new "
         "sequences; the learning rate is the best on validation.",
-        "The published figures have four decimals: the LSTM's is that of chance, and so is ours.",
+        "The published figures have four decimals: the LSTM's is that of chance, and so is ours, from which it is told "
+        "by rounding only.",
         "The bias is that with which the gate starts that keeps the old state, an LSTM's f, a GRU's z; chrono draws it "
         "for memories of up to T steps.",
     ),

@@ -124,7 +124,8 @@ EXPERIMENT = Experiment(
     notes=(
         "Negative log-likelihood of a step in nats, summed over its 88 keys, averaged over the predicted steps of all "
         "test pieces. Equal parameter counts, within 2 %; the checkpoint is chosen on the validation pieces, the "
-        "learning rate on those of both corpora together.",
+        "learning rate on those of both corpora together. On folk tunes an LSTM of three layers and more, and tanh of "
+        "four, are behind what needs no network: 4,000 updates do not train them.",
     ),
     statistic=nats_per_step,
     unit="piece",

@@ -136,7 +136,7 @@ EXPERIMENT = Experiment(
         "What cannot be seen can only be guessed: the first two rows are bounds, in expectation, for all that read in "
         "that direction.",
         "Widths give equal parameter counts, within 3 %, where the answer is in both; within 28 % in the other two, "
-        "whose tags are fewer. The table has those of the first.",
+        "whose tags are fewer; the table has the counts of those whose answer is in the past.",
     ),
     smoke=lambda config: few_steps(few_sentences(config)),
     better="max",

@@ -248,11 +248,11 @@ EXPERIMENT = Experiment(
         "All models have the same pairs, subwords, batches in the same order and number of updates, and as many "
         "parameters within 3 %. Each learning rate is the best of three on validation, in runs a quarter as long; "
         "rates within one BLEU of the best are compared again in whole runs.",
-        "What decides is attention, by far. With it, an encoder that reads from both ends is better than one that does "
-        "not, for either cell; GRU and LSTM are close, and so is the Transformer, which is ahead in perplexity and in "
-        "greedy search on validation, not in beam search on the test, and takes longer to translate. Without it the "
-        "GRU is far ahead of the LSTM. Which differences hold over sentences is in the paired differences of "
-        "experiments/RESULTS.md; models with one seed have no spread over seeds in them.",
+        "What decides is attention, by far. With it, an encoder that reads from both ends is about one BLEU ahead of "
+        "one that does not, for either cell (of the latter there is one seed); GRU and LSTM are close. So is the "
+        "Transformer, which is ahead in perplexity and in greedy search, not in beam search, and takes longer to "
+        "translate. Without attention the GRU is far ahead of the LSTM. Which differences hold over sentences is in "
+        "the paired differences of experiments/RESULTS.md; models with one seed have no spread over seeds in them.",
         "The published rows are greedy, on lowercased words of a tokeniser of their own: context, not comparable with "
         "sacreBLEU.",
     ),

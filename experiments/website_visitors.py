@@ -6,7 +6,7 @@ unique visits; rolling origin over the last 20 % (434 days from 2019-06-13), eve
 
 Every network has a linear part beside its recurrent one, which reads the same 28 days and the same calendar as the
 ridge regression does (`skip="linear"` of `lstm_gru.models.forecaster`): the distance to the regression's row is what
-recurrence adds, and small.
+recurrence adds, little a day ahead and a third four weeks ahead.
 
 What was tried and left out, by the validation error: the value itself instead of its logarithm, one model for all
 three horizons (its first day is worse than that of a model for one day), and windows of 56 days (no difference).

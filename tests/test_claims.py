@@ -86,7 +86,7 @@ class Fixed(NamedTuple):
 
 
 def finding(says, where="somewhere"):
-    return Finding(where, "a less b", "1, 2", "-1", "1, 1", says, "here")
+    return Finding(where, "a − b", "1, 2", "-1", "1, 1", says, "here")
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_a_verdict_names_the_conditions_of_each_side():
     assert in_words(claim, findings) == "**Depends on the task.**\n\n- for it: at home\n- against it: abroad"
     assert in_words(claim, findings[:1]) == "**Holds.**"
     assert in_words(claim, []) == "**Open.**"
-    assert findings_table(findings).rows[1] == ("abroad", "a less b", "against", "1, 2", "-1", "1, 1", "here")
+    assert findings_table(findings).rows[1] == ("abroad", "a − b", "against", "1, 2", "-1", "1, 1", "here")
     assert claims_table([replace(claim, evidence=(Fixed(findings),))]).rows == (
-        ("X is better.", "depends on the task", "2", "1", "0"),
+        ("1", "X is better.", "depends on the task", "2", "1", "0"),
     )
 
 
@@ -135,7 +135,7 @@ def test_scores_are_read_from_the_records(monkeypatch):
     monkeypatch.setattr(evidence, "recorded", lambda name: records)
     [found] = Scores("page_views", "gru", "lstm", "alike", "views").findings()
     assert (found.where, found.measured, found.runs) == ("views", "2.000, 2.200", "2, 2")
-    assert found.compared == "GRU less LSTM: RMSE"
+    assert found.compared == "GRU − LSTM: RMSE"
     half = stats.t.ppf(0.975, 2) * math.sqrt(0.02)
     assert found.effect == f"-0.200 [{-0.2 - half:+.3f}, {-0.2 + half:+.3f}]"
     assert found.says == "open"  # Wider than 5 % of 5.0 - 2.2.

@@ -248,6 +248,17 @@ def test_a_share_of_runs_has_no_spread():
     assert {row[0]: row[1] for row in comparison(experiment, runs).rows}["GRU"] == "50.000"
 
 
+def test_a_table_is_turned_and_minutes_are_the_median():
+    experiment = replaced(load_experiment("page_views"), scores={"rmse": "RMSE"}, published={})
+    runs = [
+        dict(variant="gru", seed=k, parameters=1, minutes=m, scores={"rmse": 1.0}) for k, m in enumerate((1, 2, 60))
+    ]
+    table = comparison(experiment.only(["gru"]), runs, scores=["rmse"])
+    assert table.turned().headings == ("", "GRU")
+    assert table.turned().rows[:2] == (("RMSE", "1.000 ± 0.000"), ("parameters", "1"))
+    assert dict(table.turned().rows)["minutes a seed"] == "2.0"
+
+
 def test_variants_are_called_by_their_labels():
     experiment = replaced(load_experiment("page_views"), labels={"gru": "GRU, small"})
     assert [row[0] for row in comparison(experiment, []).rows[-3:]] == ["RNN", "LSTM", "GRU, small"]

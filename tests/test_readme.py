@@ -56,7 +56,7 @@ RESTS_ON = {
     4: "depends",
     6: "holds",
     7: "depends",
-    8: "holds",
+    8: "depends",
     10: "depends",
     11: "depends",
     12: "depends",

@@ -256,6 +256,17 @@ def test_commands_that_reproduce_name_the_variants_where_seeds_differ(lines):
     assert said(short=3) == "Command: `lstm-gru reproduce lines --seeds 3 --record --variants short`"
 
 
+def test_rates_at_an_end_of_the_grid_are_named(lines, monkeypatch):
+    def grid(variant, **more):
+        return {"variant": variant, "selected_by": {"direction": "min"}, **more}
+
+    middle = grid("long", rates={"0.1": 2.0, "0.03": 1.0, "0.01": 2.0})
+    low = grid("short", rates={"0.1": 2.0, "0.03": 1.0, "0.01": 0.5})
+    for grids, said in (([middle], []), ([middle, low], ["the smallest that was tried is the best for SHORT"])):
+        monkeypatch.setattr(results, "recorded_rates", lambda name, grids=grids: grids)
+        assert results._at_an_end(lines) == [f"A rate beyond the grid may be better where {text}." for text in said]
+
+
 def test_signatures_are_kept_and_each_is_said_once(lines):
     for number, signatures in enumerate(({"fit": "b|1"}, {"fit": "a|2"}, {"fit": "b|1"}, {})):
         measured = reproduce._measured(Measured({"fit": 0.5}, {"a": (1.0, 2)}, signatures))

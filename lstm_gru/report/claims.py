@@ -17,7 +17,8 @@ RULE = (
     "edited by hand. A measurement speaks for a claim where its 95 % interval lies on the claim's side of 0 (of 1, of "
     "quotients), against it where it lies on the other, and is open where it has both. Two variants are alike where "
     f"the interval of their difference lies within {100 * SHARE:.0f} % of what the second one gains over the best "
-    "trivial baseline, or of 1. A claim holds where more than half of its measurements speak for it and none against, "
+    "trivial baseline, or of 1: there is no such room where it gains nothing. Equal to the last digit speaks against a "
+    "claim that one is ahead. A claim holds where more than half of its measurements speak for it and none against, "
     "does not hold where it is the other way round, and depends on something else; one about most tasks may have some "
     "on the other side.\n\n"
     "Intervals of scores have two parts, added as squares: the paired bootstrap over the units of the test (days, "
@@ -89,16 +90,16 @@ def claims_document(claims: Sequence[Claim]) -> str:
 def claims_table(claims: Iterable[Claim]) -> Table:
     """Return the short table: each claim, its verdict, and how many findings there are on each side."""
     rows = []
-    for claim in claims:
+    for number, claim in enumerate(claims, start=1):
         findings = findings_of(claim)
         found, said = verdict(claim, findings), [finding.says for finding in findings]
         in_short = f"depends on {claim.depends_on}" if found == "depends" else found
-        rows.append((claim.text, in_short, *(f"{said.count(says)}" for says in SIDES)))
-    return Table(("claim", "verdict", *SIDES), tuple(rows), words=2)
+        rows.append((f"{number}", claim.text, in_short, *(f"{said.count(says)}" for says in SIDES)))
+    return Table(("", "claim", "verdict", *SIDES), tuple(rows), words=3)
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
     """Return the evidence of one claim."""
-    headings = ("where", "what is compared", "says", "measured", "effect [95 %]", "runs", "from")
+    headings = ("where", "what is compared", "says", "measured, each", "effect [95 %]", "runs", "from")
     rows = tuple((f.where, f.compared, f.says, f.measured, f.effect, f.runs, f.source) for f in findings)
     return Table(headings, rows, words=3)

@@ -32,7 +32,7 @@ pre-activations (`lstm_gru/gated.py`). What PyTorch's LSTM has ahead on the CPU 
 XLA runs a step's pointwise work on one; half of a step and more is that on narrow layers (the profile below). With the
 batch spread over as many host devices as cores (`JAX_NUM_CPU_DEVICES`, `jax.shard_map`) more than half of it is made
 up. `recurrent(cell, lean=True)` keeps what grows as √T and reads the sequence again in the backward pass, for about
-half as much time again, at batch 1 more than twice as much."""
+half as much time again, at batch 1 more than twice as much; short sequences need more memory that way, not less."""
 BLOCKS: dict[str, Callable[[], Table]] = {"summary": summary, "claims": lambda: claims_table(CLAIMS)}
 BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 

@@ -72,12 +72,12 @@ class Scores:
         number = f"{{:.{experiment.decimals}f}}".format
         found = Finding(
             where=self.where or self.experiment,
-            compared=f"{experiment.label(self.first)} less {experiment.label(self.second)}: {experiment.scores[score]}",
+            compared=f"{experiment.label(self.first)} − {experiment.label(self.second)}: {experiment.scores[score]}",
             measured=", ".join(number(statistics.mean(values_of(found, score))) for found in runs),
             effect=in_text(effect, f"{{:+.{experiment.decimals}f}}"),
             runs=", ".join(str(len(found)) for found in runs),
             says="open" if single else answer(effect, self.expected, SHARE * gained),
-            source=f"[{self.experiment}](RESULTS.md)",
+            source=f"[{self.experiment}](RESULTS.md#{self.experiment})",
         )
         return [found]
 
@@ -153,7 +153,7 @@ class TranslationTimes:
             effect=in_text(effect, "{:.2f}"),
             runs=f"{len(rounds[0])} rounds",
             says=_of_quotient(effect, self.expected),
-            source="[multi30k](RESULTS.md)",
+            source="[speed](RESULTS.md#speed-of-the-translation-models)",
         )
         return [found]
 
@@ -188,7 +188,7 @@ class Counted:
         difference = float(counts[0] - counts[1])
         found = Finding(
             where=self.what,
-            compared=f"{self.first.upper()} less {self.second.upper()}: {self.what}",
+            compared=f"{self.first.upper()} − {self.second.upper()}: {self.what}",
             measured=", ".join(f"{count:,}" for count in counts),
             effect=f"{difference:+,.0f}, exact",
             runs=MISSING,

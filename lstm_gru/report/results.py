@@ -1,15 +1,21 @@
 """``experiments/RESULTS.md``: of each experiment everything that is recorded, with what it was recorded."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lstm_gru.experiment import Experiment, experiment_names, load_experiment
 from lstm_gru.files import read_json
-from lstm_gru.records import plots_directory, recorded, recorded_rates, script_record
+from lstm_gru.records import best_rate, plots_directory, recorded, recorded_rates, script_record
 from lstm_gru.report.cells import cell_table
-from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, verdicts, versus
+from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, runs_of, verdicts, versus
 
+HEAD = (
+    "Made by `lstm-gru report` from the JSON files in `results/`; not edited by hand. Scores are means ± sample "
+    "standard deviations over seeds. Minutes are the median over seeds, evaluation included, on two cores that often "
+    "had other things to do; how fast cells are is in [BENCHMARK.md](BENCHMARK.md)."
+)
+MOST_COLUMNS = 14  # Of a table that somebody can read.
 VERDICTS = (
     "Published figures: reproduced where the difference is at most twice the root of the sum of two squares, the "
     "standard error of the score over the test's {unit}s (bootstrap) and the standard deviation over seeds; else "
@@ -19,7 +25,7 @@ VERDICTS = (
 
 def results() -> str:
     """Return the text of ``experiments/RESULTS.md``."""
-    parts = ["# Results", "Made by `lstm-gru report` from the JSON files in `results/`; not edited by hand."]
+    parts = ["# Results", HEAD]
     parts += [_section(load_experiment(name)) for name in experiment_names()]
     return "\n\n".join([*parts, *_translation_speed(), *_cells()]) + "\n"
 
@@ -27,10 +33,10 @@ def results() -> str:
 def _section(experiment: Experiment) -> str:
     records = recorded(experiment.name)
     parts = [
-        f"## {experiment.name}: {experiment.title}",
+        f'## <a id="{experiment.name}"></a>{experiment.name}: {experiment.title}',
         f"Data: {experiment.data}. Reproduces: {experiment.reproduces}.",
         _commands(experiment, records),
-        comparison(experiment, records, scores=tuple(experiment.scores)).markdown(),
+        _scores(experiment, records).markdown(),
         *_signatures(records),
         "\n".join(f"- {note}" for note in experiment.notes),
     ]
@@ -41,9 +47,33 @@ def _section(experiment: Experiment) -> str:
         parts += [
             f"Learning rates, chosen on validation with seed 0 (`lstm-gru tune {experiment.name}`):",
             table.markdown(),
+            *_at_an_end(experiment),
         ]
     parts += [f"![{caption}](plots/{name})" for name, caption in plot_captions(experiment.name).items()]
     return "\n\n".join([*parts, made_with(records)])
+
+
+def _scores(experiment: Experiment, records: list[Mapping[str, Any]]) -> Table:
+    """All scores of the variants that have any; where these are many, a row for each."""
+    there = [variant for variant in experiment.variants if runs_of(variant, records)]
+    table = comparison(experiment.only(there), records, scores=tuple(experiment.scores))
+    return table.turned() if len(table.headings) > MOST_COLUMNS else table
+
+
+def _at_an_end(experiment: Experiment) -> list[str]:
+    """Which rates, of those that count, are the smallest or the largest that were tried."""
+    counting = {grid["variant"]: grid for grid in recorded_rates(experiment.name)}  # Those of whole runs come last.
+    ends = {"smallest": min, "largest": max}
+    found = {
+        end: [experiment.label(variant) for variant, grid in counting.items() if _is_end(grid, choose)]
+        for end, choose in ends.items()
+    }
+    said = [f"the {end} that was tried is the best for {', '.join(labels)}" for end, labels in found.items() if labels]
+    return [f"A rate beyond the grid may be better where {'; '.join(said)}."] if said else []
+
+
+def _is_end(grid: Mapping[str, Any], choose: Callable[..., str]) -> bool:
+    return best_rate(grid) == choose(grid["rates"], key=float)
 
 
 def _translation_speed() -> list[str]:

@@ -28,6 +28,11 @@ class Table:
         rule = ["---"] * self.words + ["---:"] * (len(self.headings) - self.words)
         return "\n".join("| " + " | ".join(cells) + " |" for cells in (self.headings, rule, *self.rows))
 
+    def turned(self) -> "Table":
+        """Return the table with rows for columns, where there are many columns; it has one column of words."""
+        columns = tuple(zip(self.headings, *self.rows, strict=True))
+        return Table(columns[0], columns[1:])
+
     def rich(self, title: str) -> RichTable:
         """Return the table for a terminal."""
         table = RichTable(title=title, title_justify="left")
@@ -214,7 +219,7 @@ def _variant_cells(
     scores = (mean_and_spread(experiment, records, name) for name in names)
     if "parameters" not in records[0]:
         return (*scores, MISSING, MISSING, count)
-    minutes = statistics.mean(r["minutes"] for r in records)
+    minutes = statistics.median(r["minutes"] for r in records)  # Some machines had other things to do, too.
     return (*scores, f"{records[0]['parameters']:,}", f"{minutes:.1f}", count)
 
 
