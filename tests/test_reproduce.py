@@ -262,9 +262,9 @@ def test_rates_at_an_end_of_the_grid_are_named(lines, monkeypatch):
 
     middle = grid("long", rates={"0.1": 2.0, "0.03": 1.0, "0.01": 2.0})
     low = grid("short", rates={"0.1": 2.0, "0.03": 1.0, "0.01": 0.5})
-    for grids, said in (([middle], []), ([middle, low], ["the smallest that was tried is the best for SHORT"])):
+    for grids, said in (([middle], []), ([middle, low], ["The smallest that was tried is the best of SHORT."])):
         monkeypatch.setattr(results, "recorded_rates", lambda name, grids=grids: grids)
-        assert results._at_an_end(lines) == [f"A rate beyond the grid may be better where {text}." for text in said]
+        assert results._at_an_end(lines) == [f"A rate beyond the grid may be better at its ends. {x}" for x in said]
 
 
 def test_signatures_are_kept_and_each_is_said_once(lines):

@@ -68,8 +68,8 @@ def _at_an_end(experiment: Experiment) -> list[str]:
         end: [experiment.label(variant) for variant, grid in counting.items() if _is_end(grid, choose)]
         for end, choose in ends.items()
     }
-    said = [f"the {end} that was tried is the best for {', '.join(labels)}" for end, labels in found.items() if labels]
-    return [f"A rate beyond the grid may be better where {'; '.join(said)}."] if said else []
+    said = [f"The {end} that was tried is the best of {'; '.join(labels)}." for end, labels in found.items() if labels]
+    return [" ".join(["A rate beyond the grid may be better at its ends.", *said])] if said else []
 
 
 def _is_end(grid: Mapping[str, Any], choose: Callable[..., str]) -> bool:
