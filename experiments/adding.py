@@ -22,6 +22,7 @@ import numpy as np
 from lstm_gru.config import TrainConfig
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
+from lstm_gru.metrics import ratio
 from lstm_gru.pictures import validation_curves
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Measured, Task
@@ -144,7 +145,7 @@ EXPERIMENT = Experiment(
         "The bias is that with which the gate starts that keeps the old state, an LSTM's f, a GRU's z; chrono draws it "
         "for memories of up to T = 200 (or 600) steps.",
     ),
-    statistic=lambda sums: sums[..., 0] / sums[..., 1],
+    statistic=ratio,
     unit="sequence",
     versus=VERSUS,
     labels=labels(RATES) | labels(LONG_RATES, "_600", 600),

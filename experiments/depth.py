@@ -17,10 +17,11 @@ import numpy as np
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
 from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, require_own
+from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import learning_curves
 from lstm_gru.task import Measured, Task
-from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, nats_per_step, next_step, read_nats
+from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, next_step, read_nats
 
 CORPORA = {"jsb_chorales": "chorales", "nottingham": "folk tunes"}
 DEPTHS = (1, 2, 3, 4)
@@ -127,7 +128,7 @@ EXPERIMENT = Experiment(
         "learning rate on those of both corpora together. On folk tunes an LSTM of three layers and more, and tanh of "
         "four, are behind what needs no network: 4,000 updates do not train them.",
     ),
-    statistic=nats_per_step,
+    statistic=ratio,
     unit="piece",
     versus=tuple((f"{cell}_{depth}", f"{cell}_1") for cell in WIDTHS for depth in DEPTHS[1:]),
     labels=LABELS,

@@ -19,10 +19,11 @@ from typing import Any
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
 from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, require_own
+from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.task import Task
-from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, nats_per_step, next_step, read_nats
+from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, next_step, read_nats
 
 CORPUS = "jsb_chorales"
 TRAIN = TrainConfig(steps=4000, learning_rate=1e-2, warmup_steps=50, weight_decay=0.01, evaluate_every=100)
@@ -107,7 +108,7 @@ EXPERIMENT = Experiment(
         "validation pieces. Check: quoted "
         "at second hand.",
     ),
-    statistic=nats_per_step,
+    statistic=ratio,
     unit="piece",
     versus=(
         ("lstm", "gru_equal"),

@@ -15,10 +15,11 @@ from typing import Any
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
 from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, require_own, shorter
+from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.task import Task
-from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, nats_per_step, next_step, read_nats
+from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, next_step, read_nats
 
 CORPUS = "nottingham"
 SMALL = TrainConfig(steps=24_000, learning_rate=1e-2, warmup_steps=100, weight_decay=0.01, evaluate_every=400)
@@ -119,7 +120,7 @@ EXPERIMENT = Experiment(
     ),
     trial=lambda config: shorter(config, times=2),
     close=0.03,
-    statistic=nats_per_step,
+    statistic=ratio,
     unit="tune",
     versus=(
         ("lstm", "gru_equal"),

@@ -18,6 +18,7 @@ from lstm_gru.bleu import bleu
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
 from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
+from lstm_gru.metrics import percentage
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
 from lstm_gru.pictures import copy_pictures
@@ -139,11 +140,6 @@ def _measure(
     return Measured(measured, sentences, {name: score.signature for name, score in found.items()})
 
 
-def percent(sums: np.ndarray) -> np.ndarray:
-    """Return ``[...]``, the share in percent, from ``[..., 2]``, sums of hits and of trials."""
-    return 100 * sums[..., 0] / sums[..., 1]
-
-
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the share of exact translations by the length of the source, and attention."""
     names = {
@@ -202,7 +198,7 @@ EXPERIMENT = Experiment(
     },
     headline=("exact", "exact_long", *PHENOMENA, "bleu"),
     better="max",
-    statistic=percent,
+    statistic=percentage,
     unit="sentence",
     versus=(
         ("gru", "lstm"),

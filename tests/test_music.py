@@ -17,18 +17,10 @@ from lstm_gru.errors import InputError
 from lstm_gru.experiment import load_experiment
 from lstm_gru.files import write_json
 from lstm_gru.losses import bernoulli
+from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig, sequence
 from lstm_gru.tasks import music as task_module
-from lstm_gru.tasks.music import (
-    NATS_FILE,
-    MusicConfig,
-    few_pieces,
-    measured,
-    nats_per_step,
-    next_step,
-    read_nats,
-    sums,
-)
+from lstm_gru.tasks.music import NATS_FILE, MusicConfig, few_pieces, measured, next_step, read_nats, sums
 
 with_data = pytest.mark.skipif("LSTM_GRU_DATA" not in os.environ, reason="LSTM_GRU_DATA is not set")
 LENGTHS = (2, 31, 32, 33, 70, 5, 129)
@@ -204,7 +196,7 @@ def test_a_model_that_knows_nothing_scores_88_bits_a_step_and_keeps_what_it_scor
     task.finish(params, tmp_path)
     kept = sums(corpus["test"], read_nats(tmp_path))
     assert kept[:, 1].tolist() == [length - 1 for length in LENGTHS]
-    assert nats_per_step(kept.sum(axis=0)) == pytest.approx(88 * np.log(2), rel=1e-6)
+    assert ratio(kept.sum(axis=0)) == pytest.approx(88 * np.log(2), rel=1e-6)
 
 
 def test_few_pieces_are_the_first_ones(corpus, tmp_path):

@@ -153,7 +153,7 @@ def danish(split: str, data_dir: str | Path | None = None) -> Tagged:
 
 def word_form(word: str) -> str:
     """Return a word as it is compared with others: in Unicode's form NFC."""
-    return unicodedata.normalize("NFC", word)
+    return unicodedata.normalize(NORMALISATION, word)
 
 
 def _counted(fields: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from lstm_gru.data.tagged import Tagged
 
-PADDING, UNKNOWN = 0, 1  # Of words and of characters.
+UNKNOWN = 1  # Of words and of characters; 0 is padding.
 BEGIN, END = 2, 3  # Of a word, among its characters.
 FIRST_WORD, FIRST_CHARACTER = 2, 4
 LONGEST_SPELLING = 60  # Characters.

@@ -5,7 +5,7 @@ missing: one that is NaN beside an observation makes the metric NaN, lest a mode
 Shapes are compared, nothing is broadcast.
 """
 
-from lstm_gru.metrics.comparison import paired_bootstrap, percentage, root_mean_square, standard_error
+from lstm_gru.metrics.comparison import paired_bootstrap, percentage, ratio, root_mean_square, standard_error
 from lstm_gru.metrics.intervals import coverage, covered, interval_factor, pinball, widen
 from lstm_gru.metrics.points import (
     explained_variance,
@@ -32,6 +32,7 @@ __all__ = [
     "percentage",
     "pinball",
     "r2",
+    "ratio",
     "rmse",
     "rolling_by_horizon",
     "root_mean_square",

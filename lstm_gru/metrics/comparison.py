@@ -26,6 +26,17 @@ def root_mean_square(sums: np.ndarray) -> np.ndarray:
     return np.sqrt(total / np.where(count == 0, np.nan, count))
 
 
+def ratio(sums: np.ndarray) -> np.ndarray:
+    """Return ``s_0 / s_1`` of sums ``[..., 2]``, as of nats and steps; NaN where the second is 0.
+
+    Example:
+      >>> float(ratio(np.array([9.0, 2.0])))
+      4.5
+    """
+    some, total = np.moveaxis(np.asarray(sums, float), -1, 0)
+    return some / np.where(total == 0, np.nan, total)
+
+
 def percentage(sums: np.ndarray) -> np.ndarray:
     """Return how many of all in percent, from sums: ``100 s_0 / s_1``; NaN of none.
 
@@ -39,8 +50,7 @@ def percentage(sums: np.ndarray) -> np.ndarray:
       >>> float(percentage(np.array([3.0, 4.0])))
       75.0
     """
-    some, total = np.moveaxis(np.asarray(sums, float), -1, 0)
-    return 100 * some / np.where(total == 0, np.nan, total)
+    return 100 * ratio(sums)
 
 
 def paired_bootstrap(

@@ -19,6 +19,7 @@ from lstm_gru.data.rolls import CORPORA, KEYS, Piece, RollBatches, music, ordere
 from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
 from lstm_gru.losses import bernoulli
+from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig, sequence
 from lstm_gru.task import Batch, Inside, Measured, Params, Split, Task, kept, numbered
 
@@ -74,7 +75,7 @@ def next_step(config: MusicConfig, settings: Mapping[str, Any]) -> Task:
         return found
 
     def evaluate(params: Params, split: Split) -> dict[str, float]:
-        return {"nats": float(nats_per_step(sums(scored[split], nats(params, split)).sum(axis=0)))}
+        return {"nats": float(ratio(sums(scored[split], nats(params, split)).sum(axis=0)))}
 
     def finish(params: Params, run_dir: Path) -> None:
         write_json(run_dir / NATS_FILE, nats(params, "test").tolist())
@@ -118,23 +119,12 @@ def measured(corpus: str, nats: np.ndarray) -> Measured:
     """
     found = sums(music(corpus).splits["test"][: len(nats)], nats)
     pieces = {f"{number}": row.tolist() for number, row in enumerate(found, start=1)}
-    return Measured({"nats": float(nats_per_step(found.sum(axis=0)))}, pieces)
+    return Measured({"nats": float(ratio(found.sum(axis=0)))}, pieces)
 
 
 def sums(pieces: Sequence[Piece], nats: np.ndarray) -> np.ndarray:
     """Return of each piece its nats and its predicted steps, ``[N, 2]``."""
     return np.stack([nats, [len(piece) - 1 for piece in pieces]], axis=-1)
-
-
-def nats_per_step(sums: np.ndarray) -> np.ndarray:
-    """Return ``s_0 / s_1`` of ``[..., 2]``, nats and steps.
-
-    Example:
-      >>> float(nats_per_step(np.array([9.0, 2.0])))
-      4.5
-    """
-    total, steps = np.moveaxis(np.asarray(sums, float), -1, 0)
-    return total / steps
 
 
 def read_nats(run_dir: Path) -> np.ndarray:
