@@ -1,6 +1,8 @@
 """Imports point down only, and each outside library is known to few files."""
 
 import ast
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,3 +171,14 @@ def test_the_table_has_no_cycle():
         free = {name for name, below in BELOW.items() if name not in done and below <= done}
         assert free, f"cycle among {set(BELOW) - done}"
         done |= free
+
+
+SCRIPTS = [
+    path for path in sorted((ROOT / "scripts").iterdir()) if path.is_file() and b"python3\n" in path.read_bytes()
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_finds_what_it_imports(script, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
+    assert "main" in runpy.run_path(str(script), run_name="imported")
