@@ -14,7 +14,7 @@ import pytest
 from faults import FAULTS
 
 from lstm_gru import cli
-from lstm_gru.config import flatten
+from lstm_gru.config import flatten, from_settings
 from lstm_gru.errors import InputError
 from lstm_gru.experiment import experiment_names, load_experiment
 from lstm_gru.records import (
@@ -131,6 +131,15 @@ def test_rates_that_are_close_in_short_runs_are_compared_in_whole_ones(name):
         config, close = experiment.config(record["variant"]), set(close_rates(record, experiment.close))
         if not record.get("whole") and len(close) > 1 and experiment.trial(config) != config:
             assert whole.get(record["variant"]) == close
+
+
+@of_every_experiment
+def test_configurations_come_back_from_json(name):
+    """They are hashed, too: tasks of one configuration share what is compiled."""
+    for config in load_experiment(name).variants.values():
+        again = from_settings(type(config), json.loads(json.dumps(asdict(config))))
+        assert hash(again) == hash(config)
+        assert again == config
 
 
 @of_every_experiment

@@ -1,5 +1,6 @@
 """Runs and their records, with an experiment of seconds: one fold, and a score of which more is better."""
 
+import re
 import shutil
 import sys
 from dataclasses import dataclass, replace
@@ -12,7 +13,9 @@ from tiny import line, settings
 from lstm_gru import cli, experiment, records, reproduce
 from lstm_gru.commands import reproduce as commands
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment
+from lstm_gru.data.windows import WindowConfig
+from lstm_gru.errors import InputError
+from lstm_gru.experiment import Experiment, load_experiment
 from lstm_gru.files import read_json, write_json
 from lstm_gru.report import results
 from lstm_gru.reproduce import Run
@@ -281,3 +284,19 @@ def test_what_is_named_is_trained_even_if_it_is_left_out_of_all(lines, monkeypat
     asked = commands.ReproduceArguments(experiment="lines", variants=("short",))
     assert commands._seeds(rarely, asked) == {"short": 1}
     assert commands._seeds(rarely, replace(asked, variants=())) == {"short": 0, "long": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "words"),
+    [
+        ("nottingham", {"corpus": "jsb_chorales"}, "corpus = 'jsb_chorales'; expected 'nottingham'"),
+        ("lstm_ablations", {"corpus": "nottingham"}, "corpus = 'nottingham'; expected 'jsb_chorales'"),
+        ("counting", {"longest": 5}, "longest = 5; expected 99"),
+        ("website_visitors", {"windows": WindowConfig(lookback=28, horizon=3)}, "windows.horizon = 3; expected"),
+    ],
+)
+def test_what_an_experiment_decides_cannot_be_overridden(name, other, words):
+    experiment = load_experiment(name)
+    config = next(iter(experiment.variants.values()))
+    with pytest.raises(InputError, match=re.escape(f"{name}: {words}")):
+        experiment.folds(replace(config, **other), {})
