@@ -22,7 +22,19 @@ from lstm_gru.config import TrainConfig
 from lstm_gru.data.seasonal import daily_values
 from lstm_gru.data.series import Series, page_views
 from lstm_gru.experiment import Experiment, FinishedRuns
-from lstm_gru.metrics import coverage, covered, mae, mape, mase_scale, pinball, rmse, rolling_by_horizon, smape
+from lstm_gru.metrics import (
+    LOWER,
+    UPPER,
+    coverage,
+    covered,
+    mae,
+    mape,
+    mase_scale,
+    pinball,
+    rmse,
+    rolling_by_horizon,
+    smape,
+)
 from lstm_gru.models.seasonal import SeasonalForecasterConfig
 from lstm_gru.pictures import copy_pictures, draw_learning_curves
 from lstm_gru.plots import error_by_horizon
@@ -108,7 +120,7 @@ def _measure(predicted: np.ndarray, dates: Sequence[str] | None = None) -> Measu
         "mase": mae(centre / scales, observed / scales),
     }
     if lower is not None:
-        scores["pinball"] = (pinball(lower, observed, 0.1) + pinball(upper, observed, 0.9)) / 2
+        scores["pinball"] = (pinball(lower, observed, LOWER) + pinball(upper, observed, UPPER)) / 2
         scores["coverage"] = coverage(lower, upper, observed)
         scores["coverage_37_days"] = float(rolling_by_horizon(covered(lower, upper, observed))[36])
     squared = (centre - observed) ** 2

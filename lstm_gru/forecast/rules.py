@@ -6,8 +6,7 @@ import numpy as np
 
 from lstm_gru.baselines.rolling import Rule, last_value, ridge, seasonal_naive
 from lstm_gru.data.windows import Windows
-from lstm_gru.metrics import rmse
-from lstm_gru.tasks.forecasting import LOWER, UPPER
+from lstm_gru.metrics import LOWER, UPPER, rmse
 
 
 def fitted_rules(windows: Windows, seasons: tuple[int, ...], valid_origins: np.ndarray) -> Mapping[str, Rule]:

@@ -6,7 +6,7 @@ Shapes are compared, nothing is broadcast.
 """
 
 from lstm_gru.metrics.comparison import paired_bootstrap, percentage, ratio, root_mean_square, standard_error
-from lstm_gru.metrics.intervals import coverage, covered, interval_factor, pinball, widen
+from lstm_gru.metrics.intervals import COVERAGE, LOWER, UPPER, coverage, covered, interval_factor, pinball, widen
 from lstm_gru.metrics.points import (
     explained_variance,
     frobenius_accuracy,
@@ -20,6 +20,9 @@ from lstm_gru.metrics.points import (
 )
 
 __all__ = [
+    "COVERAGE",
+    "LOWER",
+    "UPPER",
     "coverage",
     "covered",
     "explained_variance",

@@ -4,6 +4,9 @@ import numpy as np
 
 from lstm_gru.metrics.checks import mean, observed_pairs, require_same_shape
 
+COVERAGE = 0.8  # Of every forecaster's interval, from the 10 % to the 90 % quantile.
+LOWER, UPPER = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
+
 
 def pinball(forecast: np.ndarray, observed: np.ndarray, level: float) -> float:
     """Return the mean pinball (quantile) loss over observed points.

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lstm_gru.metrics import coverage, mae, mape, pinball, r2, rmse
-from lstm_gru.tasks.forecasting import LOWER, UPPER, Forecasts
+from lstm_gru.metrics import LOWER, UPPER, coverage, mae, mape, pinball, r2, rmse
+from lstm_gru.tasks.forecasting import Forecasts
 
 
 def point_scores(forecast: np.ndarray, observed: np.ndarray) -> dict[str, float]:

@@ -23,13 +23,11 @@ from lstm_gru.data.windows import WindowConfig, Windows
 from lstm_gru.errors import InputError
 from lstm_gru.graph import Graph
 from lstm_gru.losses import huber, pinball, squared
-from lstm_gru.metrics import coverage, interval_factor, mae, rmse, widen
+from lstm_gru.metrics import COVERAGE, LOWER, UPPER, coverage, interval_factor, mae, rmse, widen
 from lstm_gru.models.forecaster import ForecasterConfig, Widths, forecaster
 from lstm_gru.task import Batch, Params, Split, Task, kept
 
 LOSSES = {"huber": huber, "squared": squared}
-COVERAGE = 0.8
-LOWER, UPPER = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
 FORECASTS_FILE = "forecasts.npz"
 VALUES_AT_ONCE = 2_000_000  # Of all windows that are forecast together: some tens of megabytes.
 

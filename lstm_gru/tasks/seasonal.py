@@ -26,15 +26,13 @@ from lstm_gru.data.series import Series
 from lstm_gru.errors import InputError
 from lstm_gru.inside import look
 from lstm_gru.losses import huber, pinball, squared
-from lstm_gru.metrics import coverage, interval_factor, rmse, widen
+from lstm_gru.metrics import COVERAGE, LOWER, UPPER, coverage, interval_factor, rmse, widen
 from lstm_gru.models.seasonal import SeasonalForecasterConfig, seasonal_forecaster
 from lstm_gru.plots import forecast_fan
 from lstm_gru.task import Batch, Inside, Params, Split, Task, kept, numbered
 
 VALID_ORIGINS = 12
 FEWEST_DAYS = 28
-COVERAGE = 0.8
-LOWER, UPPER = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
 
 
 @dataclass(frozen=True)
