@@ -3,10 +3,12 @@
 import itertools
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -59,27 +61,40 @@ class Workers:
         self._pool = self._pool or _begin(self._jobs)
         runs, done = list(runs), 0
         try:
-            running = {self._pool.submit(execute, replace(run, plain=True)) for run in runs}
+            running = {self._pool.submit(_patiently, execute, replace(run, plain=True)) for run in runs}
             while running and not self._stop.made:
                 ended, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in ended:
                     yield future.result()
                     done += 1
         except BrokenProcessPool as error:
-            raise RunError("a worker process was killed; the same command continues") from error
+            if not self._stop.made:  # Else it was idle when the whole group of processes was asked.
+                raise RunError("a worker process was killed; the same command continues") from error
         finally:
             if done < len(runs):  # After a failure the others save and end, too.
-                self.end(ask=True)
+                self._stop_all()
         if done < len(runs):
             raise Stopped()
 
-    def end(self, *, ask: bool = False) -> None:
-        """Wait for the processes to end; ask them to stop first if they are not to finish their runs."""
+    def end(self) -> None:
+        """Wait for the processes to end."""
         if self._pool:
-            for worker in multiprocessing.active_children() if ask else ():
-                worker.terminate()
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+
+    def _stop_all(self) -> None:
+        """Ask the processes to stop until all have: those that train save first, then they are idle and end at once."""
+        while processes := multiprocessing.active_children():
+            for process in processes:
+                process.terminate()
+            time.sleep(0.2)
+        self.end()
+
+
+def _patiently(execute: Callable[[Run], Record], run: Run) -> Record:
+    """Train a run in a worker process, whose parent asks it to stop as often as it likes, and ends it if it must."""
+    with stop_request(patient=True):
+        return execute(run)
 
 
 def _begin(jobs: int) -> ProcessPoolExecutor:
@@ -94,17 +109,12 @@ def _cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 
 
-_worker = ExitStack()  # What a worker process keeps open until it ends.
-
-
 def _begin_worker(cores: Any) -> None:
     """Keep this process, and with it XLA's threads, on one core, and the memory that they free with it.
 
-    Two such processes do not disturb each other.
-
-    A worker can be asked to stop at any time, by its parent and by whoever asks the whole group of processes.
+    Two such processes do not disturb each other. Ctrl-C, which reaches the whole group of processes, is the parent's.
     """
-    _worker.enter_context(stop_request(patient=True))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
     core = cores.get()
     if hasattr(os, "sched_setaffinity"):

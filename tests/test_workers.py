@@ -48,6 +48,16 @@ def test_the_same_processes_serve_every_call_until_one_fails(two):
         list(two.execute_all(runs(14, *range(20, 40))))
 
 
+@pytest.mark.parametrize(("failing", "error"), [(13, RunError), (14, InputError)])
+def test_after_a_failure_the_others_save_and_end(two, failing, error, tmp_path):
+    list(two.execute_all(runs(*range(6))))  # A pool looks after a process from the first result on.
+    waiting = Run("lines", "long", 15, tmp_path / "saved")
+    with pytest.raises(error):
+        list(two.execute_all([waiting, Run("lines", "long", failing, tmp_path / "saved.begun")]))
+    assert (tmp_path / "saved").read_text() == "saved"
+    assert not multiprocessing.active_children()
+
+
 def test_a_request_to_stop_ends_the_processes_before_the_next_runs(two):
     list(two.execute_all(runs(0)))
     os.kill(os.getpid(), signal.SIGTERM)
