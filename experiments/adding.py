@@ -39,7 +39,7 @@ RATES = {
     "gru": 3e-2,
     "gru_1": 1e-2,
     "gru_chrono": 1e-2,
-    "lstm_0": 1e-2,
+    "lstm_0": 3e-2,
     "lstm": 3e-2,
     "lstm_chrono": 3e-2,
 }
