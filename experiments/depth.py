@@ -16,7 +16,7 @@ import numpy as np
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, require_own
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import learning_curves
@@ -59,7 +59,6 @@ LABELS = {f"{cell}_{depth}": f"{NAMES[cell]}, depth {depth}" for cell in WIDTHS 
 
 def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
     """Return one task for each corpus."""
-    require_own("depth", config, next(iter(VARIANTS.values())), "corpus")
     return {corpus: next_step(replace(config, corpus=corpus), settings) for corpus in CORPORA}
 
 
@@ -113,6 +112,7 @@ EXPERIMENT = Experiment(
     minutes=11,
     variants=VARIANTS,
     folds=folds,
+    own=("corpus",),
     learning_rates=(3e-3, 1e-2, 3e-2),
     score=score,
     scores={"nats_jsb_chorales": "chorales, nats a step", "nats_nottingham": "folk tunes, nats a step"},

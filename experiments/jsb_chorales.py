@@ -18,11 +18,10 @@ from typing import Any
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, require_own
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.pictures import draw_learning_curves
-from lstm_gru.task import Task
 from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, next_step, read_nats
 
 CORPUS = "jsb_chorales"
@@ -51,12 +50,6 @@ NAMES = {"rnn": "tanh", "lstm": "LSTM", "gru": "GRU"}
 LABELS = {name: f"{NAMES[config.model.cell]}, {config.model.features}" for name, config in VARIANTS.items()}
 
 
-def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
-    """Return the one task."""
-    require_own("jsb_chorales", config, next(iter(VARIANTS.values())), "corpus")
-    return {"": next_step(config, settings)}
-
-
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the learning curves."""
     return draw_learning_curves(
@@ -77,7 +70,8 @@ EXPERIMENT = Experiment(
     reproduces="Chung et al. 2014, Table 2; Bai et al. 2018, Table 1",
     minutes=4,
     variants=VARIANTS,
-    folds=folds,
+    folds=lambda config, settings: {"": next_step(config, settings)},
+    own=("corpus",),
     learning_rates=(1e-3, 3e-3, 1e-2, 3e-2),
     score=lambda run_dirs: measured(CORPUS, read_nats(run_dirs[""])),
     scores={"nats": "nats a step"},

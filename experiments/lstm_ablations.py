@@ -16,11 +16,10 @@ from typing import Any
 
 from lstm_gru.baselines.rolls import floors
 from lstm_gru.config import TrainConfig
-from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, require_own
+from lstm_gru.experiment import Experiment, FinishedRuns, few_steps
 from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig
 from lstm_gru.plots import distributions
-from lstm_gru.task import Task
 from lstm_gru.tasks.music import MusicConfig, few_pieces, measured, next_step, read_nats
 
 CORPUS, SEEDS, WHOLE = "jsb_chorales", 10, "peephole_lstm"
@@ -69,12 +68,6 @@ def variant(cell: str) -> MusicConfig:
 VARIANTS = {cell: variant(cell) for cell in WIDTHS}
 
 
-def folds(config: MusicConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
-    """Return the one task."""
-    require_own("lstm_ablations", config, next(iter(VARIANTS.values())), "corpus")
-    return {"": next_step(config, settings)}
-
-
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw the score of each run, and the median of the whole LSTM."""
     found = {cell: [r["scores"]["nats"] for r in records if r.get("variant") == cell] for cell in VARIANTS}
@@ -100,7 +93,8 @@ EXPERIMENT = Experiment(
     reproduces="the comparison of Greff et al. 2017, at equal parameters (its figures are drawn, not printed)",
     minutes=2,
     variants=VARIANTS,
-    folds=folds,
+    folds=lambda config, settings: {"": next_step(config, settings)},
+    own=("corpus",),
     learning_rates=(3e-3, 1e-2, 3e-2),
     score=lambda run_dirs: measured(CORPUS, read_nats(run_dirs[""])),
     scores={"nats": "nats a step"},

@@ -28,7 +28,7 @@ from lstm_gru.data.fetch import FILES, fetch
 from lstm_gru.data.series import Series
 from lstm_gru.data.tables import read_series
 from lstm_gru.data.windows import WindowConfig, Windows
-from lstm_gru.experiment import Experiment, FinishedRuns, require_own
+from lstm_gru.experiment import Experiment, FinishedRuns
 from lstm_gru.models.forecaster import ForecasterConfig
 from lstm_gru.pictures import draw_learning_curves
 from lstm_gru.task import Measured, Task
@@ -76,7 +76,6 @@ def parts() -> Parts:
 
 def folds(config: ForecastingConfig, settings: Mapping[str, Any]) -> dict[str, Task]:
     """Return one task for each horizon."""
-    require_own("website_visitors", config, next(iter(VARIANTS.values())), "windows.horizon")
     return {
         f"horizon-{horizon}": forecasting(
             visitors(), parts(), replace(config, windows=replace(config.windows, horizon=horizon)), dict(settings)
@@ -149,6 +148,7 @@ EXPERIMENT = Experiment(
     minutes=1,
     variants=VARIANTS,
     folds=folds,
+    own=("windows.horizon",),
     learning_rates=(1e-3, 3e-3, 1e-2),
     score=score,
     scores={

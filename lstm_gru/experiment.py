@@ -35,24 +35,6 @@ def few_steps(config: Any) -> Any:
     return replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1))
 
 
-def require_own(experiment: str, config: Any, own: Any, *fields: str) -> None:
-    """Raise `InputError` where a field that the experiment decides, as the corpus that it scores, was overridden.
-
-    Args:
-      experiment: its name.
-      config: of a run.
-      own: of any of the experiment's variants.
-      fields: names, as ``windows.horizon``.
-    """
-    given, expected = (dict(flatten(asdict(each))) for each in (config, own))
-    for field_name in fields:
-        if given[field_name] != expected[field_name]:
-            raise InputError(
-                f"{experiment}: {field_name} = {given[field_name]!r}; expected {expected[field_name]!r}, which this "
-                "experiment decides"
-            )
-
-
 @dataclass(frozen=True)
 class Experiment:
     """One comparison.
@@ -65,6 +47,8 @@ class Experiment:
       minutes: wall minutes of one seed of all variants on two cores.
       variants: name to configuration, a frozen dataclass with a `TrainConfig` named ``train``.
       folds: ``(config, settings) -> {fold: Task}``; each fold is trained on its own, one after the other.
+      own: fields of a configuration that nobody may override, as ``windows.horizon``: the score takes them for granted,
+        or each fold has its own.
       learning_rates: the grid from which every variant's rate was chosen, on validation with seed 0.
       score: ``{fold: run directory} -> Measured`` of a finished run.
       scores: score to its heading, in the tables' order; the first one ranks, in the direction of ``better``.
@@ -109,6 +93,7 @@ class Experiment:
     published: Mapping[str, Scores]
     plots: Callable[[FinishedRuns, Sequence[Mapping[str, Any]], Path], Mapping[str, str]]
     notes: tuple[str, ...]
+    own: tuple[str, ...] = ()
     smoke: Callable[[Any], Any] = few_steps
     smoke_folds: int = 1
     better: Literal["min", "max"] = "min"
@@ -146,6 +131,20 @@ class Experiment:
         if variant not in self.variants:
             raise InputError(f"{self.name}: no variant {variant!r}; there are {', '.join(self.variants)}")
         return self.variants[variant]
+
+    def tasks(self, config: Any, settings: Mapping[str, Any]) -> Mapping[str, Task]:
+        """Return the folds' tasks of a variant, or of one whose configuration was changed.
+
+        Raises:
+          InputError: where a field that the experiment decides was overridden.
+        """
+        given, own = (dict(flatten(asdict(each))) for each in (config, next(iter(self.variants.values()))))
+        for name in self.own:
+            if given[name] != own[name]:
+                raise InputError(
+                    f"{self.name}: {name} = {given[name]!r}; expected {own[name]!r}, which this experiment decides"
+                )
+        return self.folds(config, settings)
 
     def only(self, variants: Iterable[str]) -> "Experiment":
         """Return the experiment with these of its variants; with all of them where none are given.

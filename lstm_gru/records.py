@@ -36,7 +36,7 @@ def script_result(script: str) -> dict[str, Any]:
     path = script_record(script)
     found = read_json(path)
     if found is None:
-        raise InputError(f"{path}: not there; a script of that name, or scripts/benchmark, writes it with --record")
+        raise InputError(f"{path}: not there; expected what one of scripts/ writes with --record")
     return found
 
 

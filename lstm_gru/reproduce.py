@@ -70,7 +70,7 @@ class Run:
         """Return the tasks of the run's folds."""
         experiment = load_experiment(self.experiment)
         names = {"experiment": self.experiment, "variant": self.variant}
-        tasks = experiment.folds(self.full_config(), names)
+        tasks = experiment.tasks(self.full_config(), names)
         if self.validated:
             tasks = {fold: task for fold, task in tasks.items() if task.selects}
         if self.smoke:

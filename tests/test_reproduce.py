@@ -279,7 +279,7 @@ def test_signatures_are_kept_and_each_is_said_once(lines):
     assert results.results().count("Computed as: `fit`: b|1; `fit`: a|2\n") == 1
 
 
-def test_what_is_named_is_trained_even_if_it_is_left_out_of_all(lines, monkeypatch):
+def test_what_is_named_is_trained_even_if_it_is_left_out_of_all(lines):
     rarely = replace(lines, seeds={"short": 0})
     asked = commands.ReproduceArguments(experiment="lines", variants=("short",))
     assert commands._seeds(rarely, asked) == {"short": 1}
@@ -299,4 +299,4 @@ def test_what_an_experiment_decides_cannot_be_overridden(name, other, words):
     experiment = load_experiment(name)
     config = next(iter(experiment.variants.values()))
     with pytest.raises(InputError, match=re.escape(f"{name}: {words}")):
-        experiment.folds(replace(config, **other), {})
+        experiment.tasks(replace(config, **other), {})
