@@ -34,7 +34,7 @@ WIDTHS = {"rnn": 263, "irnn": 263, "mgu": 185, "gru": 151, "lstm": 131}  # About
 TRAIN = TrainConfig(steps=2000, learning_rate=1e-2, warmup_steps=50, evaluate_every=100)
 RATES = {
     "rnn": 3e-3,
-    "irnn": 1e-2,
+    "irnn": 3e-2,
     "mgu": 1e-2,
     "gru": 3e-2,
     "gru_1": 1e-2,
