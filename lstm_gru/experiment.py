@@ -32,7 +32,7 @@ def shorter(config: Any, *, times: int) -> Any:
 
 def few_steps(config: Any) -> Any:
     """Return the configuration of a run that is evaluated twice and over in seconds."""
-    return replace(config, train=replace(config.train, steps=4, evaluate_every=2, warmup_steps=1))
+    return replace(config, train=replace(config.train, steps=2, evaluate_every=1, warmup_steps=1))
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,17 @@ class Experiment:
                 )
         return self.folds(config, settings)
 
+    def kinds(self) -> tuple[str, ...]:
+        """Return the first variant of each kind: those that differ in how large a number is do not count.
+
+        Whether a number is 0, 1 or more does: no dropout, one layer and several are kinds of their own.
+        """
+        first: dict[Any, str] = {}
+        for variant, config in self.variants.items():
+            settings = {**asdict(config), "train": None}
+            first.setdefault(tuple((name, _kind(value)) for name, value in flatten(settings)), variant)
+        return tuple(first.values())
+
     def only(self, variants: Iterable[str]) -> "Experiment":
         """Return the experiment with these of its variants; with all of them where none are given.
 
@@ -153,6 +164,12 @@ class Experiment:
           InputError: naming the variants there are.
         """
         return replace(self, variants={variant: self.config(variant) for variant in variants or self.variants})
+
+
+def _kind(value: Any) -> Any:
+    """Whether a number is positive, and more than 1; of anything else what it is."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (value > 0, value > 1) if number else str(value)
 
 
 def experiments_directory() -> Path:

@@ -51,6 +51,19 @@ def test_a_number_of_seeds_brings_all_variants_in_at_once(done):
         assert all((each.seeds, each.smoke) == (seeds, not seeds) for each in asked)
 
 
+def test_a_smoke_run_of_everything_has_one_variant_of_each_kind(done):
+    _, asked, said = done("--smoke")
+    variants = {each.experiment: each.variants for each in asked}
+    assert variants["depth"] == ("rnn_1", "rnn_2", "gru_1", "gru_2", "lstm_1", "lstm_2")
+    assert variants["jsb_chorales"] == ("rnn", "lstm", "gru")
+    assert {"rnn", "rnn_large"} <= set(variants["nottingham"])  # Without dropout, and with it.
+    assert {"gru", "gru_1", "lstm_0", "lstm"} <= set(variants["adding"])
+    assert "gru_600" not in variants["adding"]
+    assert variants["counting"] == tuple(load_experiment("counting").variants)
+    assert not done()[1][0].variants
+    assert "reproduce depth\n" in said.out
+
+
 @pytest.mark.parametrize(
     ("failures", "code"),
     [

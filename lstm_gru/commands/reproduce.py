@@ -36,7 +36,8 @@ class ReproduceArguments:
     jobs: int | None = None
     """Runs side by side, each in a process pinned to one core; on a CPU one a core, at most 4, when not given."""
     smoke: bool = False
-    """A few steps of everything, in seconds, to see that it works; its numbers mean nothing."""
+    """A few steps, in seconds, to see that it works; its numbers mean nothing. Of all experiments, those variants are
+    left out that differ from another one in size alone."""
     record: bool = False
     """Also write one JSON a run under experiments/results, unless there is one already."""
     unrecorded: bool = False
@@ -73,7 +74,7 @@ def _reproduce_all(arguments: ReproduceArguments, workers: Workers) -> int:
     """
     rows, failures = [], []
     for each in (*_by_cost(arguments), *_on_demand(arguments)):
-        name = " ".join((each.experiment, *each.variants))
+        name = " ".join((each.experiment, *(() if each.smoke else each.variants)))
         print(f"reproduce {name}", flush=True)
         begin, became = time.monotonic(), "done"
         try:
@@ -88,7 +89,10 @@ def _reproduce_all(arguments: ReproduceArguments, workers: Workers) -> int:
 
 
 def _by_cost(arguments: ReproduceArguments) -> list[ReproduceArguments]:
-    return [replace(arguments, experiment=experiment.name) for experiment in sorted(_experiments(), key=_minutes)]
+    return [
+        replace(arguments, experiment=experiment.name, variants=experiment.kinds() if arguments.smoke else ())
+        for experiment in sorted(_experiments(), key=_minutes)
+    ]
 
 
 def _minutes(experiment: Experiment) -> float:
