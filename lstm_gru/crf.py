@@ -17,6 +17,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from lstm_gru.lengths import valid_steps
+
 Array = jax.Array
 
 
@@ -118,7 +120,7 @@ def _cleared(scores: Array, lengths: Array) -> tuple[Array, Array]:
     """Time-major scores ``[T, B, K]`` with 0 in the padding, and what is valid ``[T, B]``."""
     if scores.ndim != 3 or not scores.shape[1]:
         raise ValueError(f"scores has shape {scores.shape}; expected [B, T, K] with T of at least 1")
-    valid = jnp.arange(scores.shape[1])[:, None] < jnp.asarray(lengths)[None, :]
+    valid = valid_steps(lengths, scores.shape[1]).T
     return jnp.where(valid[..., None], scores.swapaxes(0, 1), 0), valid
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from lstm_gru import recurrent as scan
 from lstm_gru.cells.protocol import Array, Carry, Cell
 from lstm_gru.dropout import check_rate, drop, split
+from lstm_gru.lengths import valid_steps
 
 Params = Any
 Merge = str | Callable[[Array, Array], Any]
@@ -292,8 +293,7 @@ def _together(outputs: Any, parts: list[LayerOutput]) -> LayerOutput:
 def _without_padding(outputs: Array, lengths: Array | None) -> Array:
     if lengths is None:
         return outputs
-    valid = jnp.arange(outputs.shape[1])[None, :] < jnp.asarray(lengths)[:, None]
-    return jnp.where(valid[..., None], outputs, 0)
+    return jnp.where(valid_steps(lengths, outputs.shape[1])[..., None], outputs, 0)
 
 
 def _merge_function(merge: Merge) -> Callable[[Array, Array], Array]:

@@ -35,6 +35,7 @@ from lstm_gru.cells.protocol import Array, Carry, Cell, GatedCell, LinearCell, P
 from lstm_gru.chunks import in_chunks
 from lstm_gru.gated import Record, hold, recurrence, scan_derived, scan_gated
 from lstm_gru.inputs import as_type, check_inputs, compute_type, initial_carry, vary_alike
+from lstm_gru.lengths import valid_steps
 from lstm_gru.reverse_mode import reverse_mode_only
 
 BACKWARDS = ("derived", "autodiff")
@@ -107,7 +108,7 @@ def unroll(
     batch, time, _ = xs.shape
     xs = jnp.swapaxes(xs, 0, 1).astype(compute_type(params, xs))
     carry = initial_carry(cell, params, carry, batch, carry_type(xs.dtype))
-    valid = None if lengths is None else jnp.arange(time)[:, None] < jnp.asarray(lengths)[None, :]
+    valid = None if lengths is None else valid_steps(lengths, time).T
     params, xs, carry, valid = vary_alike(params, xs, carry, valid)
     derived = isinstance(cell, GatedCell) and backward == "derived" and not record and time > 0
 

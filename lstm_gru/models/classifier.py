@@ -11,6 +11,7 @@ from lstm_gru.attention import additive
 from lstm_gru.config import require, require_choice
 from lstm_gru.dropout import drop, split
 from lstm_gru.layers import Array
+from lstm_gru.lengths import valid_steps
 from lstm_gru.models.functional import Attending, Functional, functional
 from lstm_gru.models.reader import Batch, Reader, ReaderConfig
 
@@ -76,7 +77,7 @@ class Classifier(nnx.Module):
         reader_key, out_key = split(key, 2)
         read = self.reader(batch, reader_key)
         states = read.outputs
-        valid = jnp.arange(states.shape[1])[None, :] < batch["lengths"][:, None]
+        valid = valid_steps(batch["lengths"], states.shape[1])
         if self.config.pooling == "last":
             summary = self.reader.last(read)
         elif self.config.pooling == "mean":

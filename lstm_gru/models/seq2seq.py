@@ -15,6 +15,7 @@ from lstm_gru.config import require, require_choice
 from lstm_gru.dropout import drop, split, variational
 from lstm_gru.errors import InputError
 from lstm_gru.layers import Array, Layer, bidirectional, recurrent, stack
+from lstm_gru.lengths import valid_steps
 from lstm_gru.models.functional import Attending, Functional, Recurrent, functional
 from lstm_gru.models.subwords import Subwords
 
@@ -194,7 +195,7 @@ class Seq2Seq(nnx.Module):
         fed = jnp.zeros((len(src), self.config.embedding)) if self.config.input_feeding else None
         if self.attention is None:
             return None, Decoding(layers, fed)
-        mask = jnp.arange(src.shape[1])[None, :] < src_lengths[:, None]
+        mask = valid_steps(src_lengths, src.shape[1])
         return self.attention.prepare(encoded.outputs, mask), Decoding(layers, fed)
 
     def _decode(self, memory, start, trg_in, trg_lengths, key) -> tuple[Array, Array | None]:

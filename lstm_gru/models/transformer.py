@@ -13,6 +13,7 @@ from lstm_gru.config import require
 from lstm_gru.dropout import drop, split
 from lstm_gru.errors import InputError
 from lstm_gru.layers import Array
+from lstm_gru.lengths import valid_steps
 from lstm_gru.models.functional import Functional, functional
 from lstm_gru.models.subwords import Subwords
 
@@ -216,7 +217,7 @@ class Transformer(nnx.Module):
 
     def _encode(self, src, src_lengths, key) -> Source:
         x, keys = self._embed(src, key)
-        mask = jnp.arange(src.shape[1])[None, :] < src_lengths[:, None]
+        mask = valid_steps(src_lengths, src.shape[1])
         for block, (own_key, feed_key) in zip(self.encoder, keys, strict=True):
             normed = block.own.norm(x)
             x += self._drop(own_key, block.own(normed, *block.own.keys_and_values(normed), mask[:, None]))
@@ -241,7 +242,7 @@ class Transformer(nnx.Module):
         """What each target place finds at those before it and at itself."""
         places = jnp.arange(x.shape[1])
         before = places[None, :] <= places[:, None]
-        mask = before[None] & (places[None, :] < lengths[:, None])[:, None]
+        mask = before[None] & valid_steps(lengths, x.shape[1])[:, None]
         normed = attention.norm(x)
         return attention(normed, *attention.keys_and_values(normed), mask)
 

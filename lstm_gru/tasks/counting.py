@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lstm_gru.config import TrainConfig, require
 from lstm_gru.data.counting import LETTERS, Judged, counted, furthest, judged
 from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
+from lstm_gru.lengths import valid_steps
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.sequence import SequenceConfig, sequence
 from lstm_gru.task import Batch, Inside, Params, Split, Task, kept, numbered
@@ -148,7 +148,7 @@ def _functions(config: SequenceConfig, letters: int) -> tuple[Any, Any, Any, Any
 
     def total(params: Params, batch: Batch, key: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
         outputs = model.apply(params, batch["xs"], batch["lengths"], key)
-        there = jnp.arange(outputs.shape[1])[None, :] < batch["lengths"][:, None]
+        there = valid_steps(batch["lengths"], outputs.shape[1])
         return cross_entropy(outputs, batch["target"], there.astype(outputs.dtype))
 
     def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:

@@ -18,6 +18,7 @@ from lstm_gru.config import TrainConfig, require, require_choice
 from lstm_gru.data.rolls import CORPORA, KEYS, Piece, RollBatches, music, ordered_rolls
 from lstm_gru.files import require_json, write_json
 from lstm_gru.inside import look
+from lstm_gru.lengths import valid_steps
 from lstm_gru.losses import bernoulli
 from lstm_gru.metrics import ratio
 from lstm_gru.models.sequence import SequenceConfig, sequence
@@ -144,8 +145,7 @@ def _functions(config: SequenceConfig) -> tuple[Any, Any, Any]:
         """Logits and keys of all steps but the first, and which of them are there."""
         roll, steps = batch["roll"], batch["lengths"] - 1
         logits = model.apply(params, roll[:, :-1], jnp.maximum(steps, 0), key)
-        weight = jnp.arange(roll.shape[1] - 1)[None, :] < steps[:, None]
-        return logits, roll[:, 1:], weight.astype(logits.dtype)
+        return logits, roll[:, 1:], valid_steps(steps, roll.shape[1] - 1).astype(logits.dtype)
 
     def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
         return bernoulli(*predicted(params, batch, key)), {}

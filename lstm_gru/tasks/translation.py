@@ -22,6 +22,7 @@ from lstm_gru.data.subwords import Tokenizer, train_bpe
 from lstm_gru.data.token_batches import TokenBatches, choose_boundaries, pair_batches
 from lstm_gru.files import write_bytes
 from lstm_gru.inside import look
+from lstm_gru.lengths import valid_steps
 from lstm_gru.losses import cross_entropy
 from lstm_gru.models.seq2seq import Seq2SeqConfig
 from lstm_gru.models.transformer import TransformerConfig
@@ -247,8 +248,7 @@ def _functions(config: ModelConfig, vocabulary_size: int, smoothing: float) -> t
     def logits_and_weight(params: Params, batch: Batch, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
         inputs = (batch[name] for name in ("src", "src_lengths", "trg_in", "trg_lengths"))
         logits = model.apply(params, *inputs, key)
-        places = jnp.arange(logits.shape[1])[None, :]
-        return logits, (places < batch["trg_lengths"][:, None]).astype(jnp.float32)
+        return logits, valid_steps(batch["trg_lengths"], logits.shape[1]).astype(jnp.float32)
 
     def loss(params: Params, batch: Batch, key: jax.Array) -> tuple[Any, Any]:
         logits, weight = logits_and_weight(params, batch, key)
