@@ -226,15 +226,17 @@ def chosen_records(experiment: Experiment, runs: Iterable[Run]) -> Iterator[Reco
 
     Args:
       experiment: all of it.
-      runs: those that are not finished are left out, and so are seeds that lack a variant; variants that differ in
-        their folds, or have a single one; and folds without a validation part.
+      runs: those that are not finished are left out, and so are variants that are trained on demand only; seeds that
+        lack another one; variants that differ in their folds, or have a single one; and folds without a validation
+        part.
     """
     by_seed: dict[int, list[Run]] = {}
+    among = {variant for variant in experiment.variants if experiment.seeds_of(variant)}
     for run in runs:
-        if (run.directory / RECORD).is_file():
+        if run.variant in among and (run.directory / RECORD).is_file():
             by_seed.setdefault(run.seed, []).append(run)
     for _, same_seed in sorted(by_seed.items()):
-        complete = {run.variant for run in same_seed} == set(experiment.variants)
+        complete = {run.variant for run in same_seed} == among
         first, *others = (fold_directories(run.directory) for run in same_seed)
         alike = len(first) > 1 and all(set(folds) == set(first) for folds in others)
         if complete and alike and all(_selected(fold) for fold in first.values()):

@@ -38,7 +38,7 @@ def test_the_cheapest_comes_first_and_what_is_on_demand_last(done):
     costs = [e.minutes * sum(map(e.seeds_of, e.variants)) / len(e.variants) for e in experiments]
     assert costs == sorted(costs)
     assert all((each.seeds, each.variants) == (None, ()) for each in asked[:count])
-    assert names[count:] == ["adding", "copy_memory", "translation_grammar"]
+    assert names[count:] == ["adding", "copy_memory", "counting", "translation_grammar"]
     assert all(each.seeds == 1 for each in asked[count:])
     assert asked[count].variants == ("gru_600", "lstm_600", "lstm_chrono_600")
     assert "reproduce adding gru_600 lstm_600 lstm_chrono_600" in said.out
@@ -59,7 +59,7 @@ def test_a_smoke_run_of_everything_has_one_variant_of_each_kind(done):
     assert {"rnn", "rnn_large"} <= set(variants["nottingham"])  # Without dropout, and with it.
     assert {"gru", "gru_1", "lstm_0", "lstm"} <= set(variants["adding"])
     assert "gru_600" not in variants["adding"]
-    assert variants["counting"] == tuple(load_experiment("counting").variants)
+    assert variants["counting"] == tuple(load_experiment("counting").variants)[:-2]  # They train longer.
     assert not done()[1][0].variants
     assert "reproduce depth\n" in said.out
 

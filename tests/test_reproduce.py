@@ -231,6 +231,9 @@ def test_a_choice_on_validation_needs_all_variants_and_several_folds(lines, tmp_
     assert record["choices"] == {"fold-0": "long", "fold-1": "short"}
     (several[1].directory / "fold-1").rename(several[1].directory / "fold-2")  # Of other lengths, as in adding.
     assert list(reproduce.chosen_records(lines, several)) == []
+    on_demand = replace(lines, seeds={"long": 0})
+    [record] = reproduce.chosen_records(on_demand, runs(2, "short", "long"))
+    assert record["choices"] == {"fold-0": "short", "fold-1": "short"}
     several[1].directory.joinpath(reproduce.RECORD).unlink()
     assert list(reproduce.chosen_records(lines, several)) == []
 
