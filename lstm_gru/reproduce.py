@@ -20,7 +20,7 @@ from lstm_gru.records import CHOSEN, Record
 from lstm_gru.task import Measured, Task
 from lstm_gru.training.devices import all_devices
 from lstm_gru.training.loop import fit, fitted
-from lstm_gru.training.manifest import manifest
+from lstm_gru.training.manifest import manifest, together
 from lstm_gru.training.processes import any_process, told
 from lstm_gru.training.run_directory import valid_lines
 from lstm_gru.training.stopping import stop_request
@@ -133,7 +133,7 @@ def _recorded(run: Run, config: Any, directories: Mapping[str, Path], done: Mapp
         **_curve(directories),
         "command": run.command or f"lstm-gru train {run.experiment} --variant {run.variant} --seed {run.seed}",
         "config": asdict(config),
-        "made_with": read_json(directories[first] / "manifest.json"),
+        "made_with": together(read_json(directory / "manifest.json") for directory in directories.values()),
     }
     write_json(run.directory / RECORD, record)
     return record

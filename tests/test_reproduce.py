@@ -248,6 +248,22 @@ def test_the_learning_curve_of_one_fold_is_in_the_record(lines, tmp_path, monkey
     assert "curve" not in reproduce.execute(Run("lines", "short", 0, tmp_path / "two", plain=True))
 
 
+def test_a_record_says_all_that_its_folds_were_made_with(lines, tmp_path, monkeypatch):
+    two = replace(lines, folds=lambda config, names: {fold: line() for fold in "ab"})
+    monkeypatch.setattr(reproduce, "load_experiment", lambda name: two)
+    run = Run("lines", "short", 0, tmp_path / "run", plain=True)
+    now = reproduce.execute(run)["made_with"]
+    assert "continued_with" not in now
+    (run.directory / reproduce.RECORD).unlink()
+    newer = {**now, "cores": 999}
+    write_json(run.directory / "b/manifest.json", {**now, "continued_with": [newer]})
+    made = reproduce.execute(run)["made_with"]
+    assert made == {**now, "continued_with": [newer]}
+    written = results.made_with([{"made_with": made}, {"made_with": newer}])
+    assert written.count("\n- ") == 2
+    assert ", 999 cores," in written
+
+
 def test_commands_that_reproduce_name_the_variants_where_seeds_differ(lines):
     def said(**counts):
         seeds = [dict(variant=v, seed=seed) for v, count in counts.items() for seed in range(count)]

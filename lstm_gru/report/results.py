@@ -9,6 +9,7 @@ from lstm_gru.files import read_json
 from lstm_gru.records import best_rate, plots_directory, recorded, recorded_rates, script_record
 from lstm_gru.report.cells import cell_table
 from lstm_gru.report.tables import MISSING, Table, comparison, differences, rates_table, runs_of, verdicts, versus
+from lstm_gru.training.manifest import environments
 
 HEAD = (
     "Made by `lstm-gru report` from the JSON files in `results/`; not edited by hand. Scores are means ± sample "
@@ -149,8 +150,7 @@ def _commands(experiment: Experiment, records: list[Mapping[str, Any]]) -> str:
 def made_with(records: list[Mapping[str, Any]]) -> str:
     """Return one line for each environment that recorded something."""
     lines = []
-    for record in records:
-        made = record["made_with"]
+    for made in (each for record in records for each in environments(record["made_with"])):
         versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
         line = (
             f"- commit {made['commit']}, {made['cores']} cores, {made['platform']}, Python {made['python']}, {versions}"

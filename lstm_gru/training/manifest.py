@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,21 @@ def manifest() -> dict[str, Any]:
         "devices": [device.device_kind for device in jax.devices()],
         "commit": git_commit(),
     }
+
+
+def environments(made_with: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a run was begun with, and what it was continued with where that was another."""
+    begun = {name: value for name, value in made_with.items() if name != "continued_with"}
+    return [begun, *made_with.get("continued_with", ())]
+
+
+def together(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one manifest for all that several say, each environment once, in order."""
+    found: list[dict[str, Any]] = []
+    for made_with in manifests:
+        found.extend(each for each in environments(made_with) if each not in found)
+    first, *others = found
+    return {**first, "continued_with": others} if others else first
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from typing import IO, Any
 from lstm_gru.config import flatten
 from lstm_gru.errors import InputError, RunError
 from lstm_gru.files import finite_or_none, read_json, write_json, write_text
-from lstm_gru.training.manifest import differences, manifest
+from lstm_gru.training.manifest import differences, environments, manifest, together
 
 
 class RunDirectory:
@@ -104,11 +104,11 @@ class RunDirectory:
     def _compare_manifest(self, say: Callable[[str], None]) -> None:
         """Warn where a promise of equal bits ends, and keep what else the run was made with."""
         then, now = read_json(self.path / "manifest.json") or {}, manifest()
-        earlier = [{k: v for k, v in then.items() if k != "continued_with"}, *then.get("continued_with", ())]
+        earlier = environments(then)
         if changes := differences(earlier[-1], now):
             say(f"continued with {changes}; the last bits may differ from a run that was never stopped")
             if now not in earlier:
-                write_json(self.path / "manifest.json", {**earlier[0], "continued_with": [*earlier[1:], now]})
+                write_json(self.path / "manifest.json", together([then, now]))
 
     def scores(self) -> dict[str, Any] | None:
         """Return the scores of a finished run, else None."""
