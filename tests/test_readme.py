@@ -92,6 +92,13 @@ def test_a_stale_number_is_noticed():
     assert with_tables(stale) == TEXT
 
 
+def test_the_layout_names_everything():
+    layout = TEXT.partition("## Layout")[2].partition("\n## ")[0]
+    rooms = [path for path in (readme_path().parent / "lstm_gru").iterdir() if not path.name.startswith("_")]
+    names = {f"{path.name}/" if path.is_dir() else path.name for path in rooms}
+    assert {name for name in names | {"experiments/", "scripts/", "tests/"} if name not in layout} == set()
+
+
 def test_a_text_without_tables_is_refused():
     with pytest.raises(InputError, match="no block"):
         with_tables("# Nothing")

@@ -2,42 +2,64 @@
 
 import statistics
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from lstm_gru.experiment import Experiment, load_experiment
 from lstm_gru.records import recorded
 from lstm_gru.report.tables import MISSING, Table, mean_and_spread, runs_of, trivial_scores
 
 COLUMNS = ("RNN", "LSTM", "GRU", "beside them")
-TRANSLATION = ("", "bilstm_attention", "bigru_attention", "transformer", "bidirectional encoder, attention")
-# The variants in the columns; what stands beside them is called by its label; then what those in the columns are.
+
+
+class Line(NamedTuple):
+    """Which variants stand in an experiment's line; an empty column has none.
+
+    Attributes:
+      rnn: in the column of RNNs.
+      lstm: in that of LSTMs.
+      gru: in that of GRUs.
+      beside: named by its label.
+      what: the first three are.
+    """
+
+    rnn: str = "rnn"
+    lstm: str = "lstm"
+    gru: str = "gru"
+    beside: str = ""
+    what: str = ""
+
+
+TRANSLATION = Line("", "bilstm_attention", "bigru_attention", "transformer", "bidirectional encoder, attention")
+LARGE = Line("rnn_large", "lstm_large", "gru_large", what="large")
+BOTH = Line("rnn_bidirectional", "lstm_bidirectional", "gru_bidirectional", "lstm_forward", "bidirectional")
 LINES = {
-    "page_views": ("rnn", "lstm", "gru", "", ""),
-    "website_visitors": ("rnn", "lstm", "gru", "bigru", ""),
-    "single_detector": ("rnn", "lstm", "gru", "", ""),
-    "road_network": ("rnn", "lstm", "gru", "graph_gru", ""),
+    "page_views": Line(),
+    "website_visitors": Line(beside="bigru"),
+    "single_detector": Line(),
+    "road_network": Line(beside="graph_gru"),
     "multi30k": TRANSLATION,
     "translation_grammar": TRANSLATION,
-    "danish_tags": ("birnn", "bilstm", "bigru", "lstm_forward", "bidirectional"),
-    "directions": ("rnn_bidirectional", "lstm_bidirectional", "gru_bidirectional", "lstm_forward", "bidirectional"),
-    "jsb_chorales": ("rnn_large", "lstm_large", "gru_large", "", "large"),
-    "nottingham": ("rnn_large", "lstm_large", "gru_large", "", "large"),
-    "counting": ("rnn", "lstm", "gru", "peephole_lstm", "10 units"),
-    "adding": ("rnn", "lstm", "gru", "lstm_chrono", ""),
-    "copy_memory": ("rnn", "lstm", "gru", "mgu", ""),
+    "danish_tags": Line("birnn", "bilstm", "bigru", "lstm_forward", "bidirectional"),
+    "directions": BOTH,
+    "jsb_chorales": LARGE,
+    "nottingham": LARGE,
+    "counting": Line(beside="peephole_lstm", what="10 units"),
+    "adding": Line(beside="lstm_chrono"),
+    "copy_memory": Line(beside="mgu"),
 }
 
 
 def summary() -> Table:
     """Return the short table; in each line the best of what was measured or computed here is in bold."""
-    rows = (_line(load_experiment(name), tuple(variants), what) for name, (*variants, what) in LINES.items())
+    rows = (_cells(load_experiment(name), line) for name, line in LINES.items())
     headings = ("", "score", "best trivial", "best published", *COLUMNS)
     return Table(headings, tuple(row for row in rows if row), words=2)
 
 
-def _line(experiment: Experiment, variants: tuple[str, ...], what: str) -> tuple[str, ...] | None:
+def _cells(experiment: Experiment, line: Line) -> tuple[str, ...] | None:
     """The cells of an experiment's line; None where none of its variants is recorded."""
     records, score = recorded(experiment.name), experiment.ranking
+    *variants, what = line
     runs = [runs_of(variant, records) for variant in variants]
     if not any(runs):
         return None
