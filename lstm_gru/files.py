@@ -30,8 +30,13 @@ def require_json(path: Path, run_of: str) -> Any:
     """Return the value of a JSON file that a finished run has; `InputError` names it and ``run_of`` where it is not."""
     found = read_json(path)
     if found is None:
-        raise InputError(f"{path.parent}: no {path.name}; expected a finished run of {run_of}")
+        raise no_run_of(path.parent, f"no {path.name}", run_of)
     return found
+
+
+def no_run_of(run_dir: Path, reason: str, run_of: str) -> InputError:
+    """Return the error that a directory holds no finished run of ``run_of``."""
+    return InputError(f"{run_dir}: {reason}; expected a finished run of {run_of}")
 
 
 def file_sha256(path: Path) -> str:

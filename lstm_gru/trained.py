@@ -11,12 +11,13 @@ from lstm_gru.config import from_settings
 from lstm_gru.data.subwords import Tokenizer
 from lstm_gru.data.vocabulary import Vocabulary
 from lstm_gru.errors import InputError
-from lstm_gru.files import read_json
+from lstm_gru.files import no_run_of, require_json
 from lstm_gru.models.tagger import TaggerConfig, tagger
 from lstm_gru.sentence_tagger import SentenceTagger
 from lstm_gru.tasks.tagging import VOCABULARY_FILE
 from lstm_gru.tasks.translation import ARCHITECTURES, TOKENIZER_FILE
 from lstm_gru.training.loop import fitted
+from lstm_gru.training.run_directory import finished_task
 from lstm_gru.translator import SearchConfig, Translator, translation_model
 
 RESTORE = "restore the file from a copy of the run"
@@ -69,10 +70,10 @@ def load_tagger(run_dir: Path) -> SentenceTagger:
       >>> tagger.tag([["En", "hund", "sover", "."]])  # doctest: +SKIP
       [['DET', 'NOUN', 'VERB', 'PUNCT']]
     """
-    task = _finished(run_dir, TAGGING)
+    task = finished_task(run_dir, TAGGING)
     if not {"model", "vocabulary"} <= task.keys():
-        raise _other(run_dir, "config.json describes no tagger", TAGGING)
-    kept = _present(run_dir, VOCABULARY_FILE, TAGGING)
+        raise no_run_of(run_dir, "config.json describes no tagger", TAGGING)
+    kept = require_json(run_dir / VOCABULARY_FILE, TAGGING)
     vocabulary = _vocabulary(run_dir / VOCABULARY_FILE, kept, task["vocabulary"])
     config = from_settings(TaggerConfig, task["model"])
     init = tagger(config, *vocabulary.sizes).init
@@ -92,39 +93,20 @@ def load_search(run_dir: Path) -> SearchConfig:
 
 
 def _settings(run_dir: Path) -> _Settings:
-    task = _finished(run_dir, TRANSLATION)
+    task = finished_task(run_dir, TRANSLATION)
     try:
         settings = _Settings(task["architecture"], task["model"], task["search"], task["subwords"]["sha256"])
     except (KeyError, TypeError) as error:
-        raise _other(run_dir, "config.json describes no translation", TRANSLATION) from error
+        raise no_run_of(run_dir, "config.json describes no translation", TRANSLATION) from error
     if settings.architecture not in ARCHITECTURES:
-        raise _other(run_dir, f"config.json names no architecture of {', '.join(ARCHITECTURES)}", TRANSLATION)
+        raise no_run_of(run_dir, f"config.json names no architecture of {', '.join(ARCHITECTURES)}", TRANSLATION)
     return settings
-
-
-def _finished(run_dir: Path, kind: str) -> dict[str, Any]:
-    """What ``config.json`` says of a finished run's task, which is of this kind."""
-    config = _present(run_dir, "config.json", kind)
-    task = config.get("task") if isinstance(config, dict) else None
-    if not isinstance(task, dict) or task.get("task") != kind:
-        raise _other(run_dir, f"config.json describes no {kind}", kind)
-    if read_json(run_dir / "scores.json") is None:
-        raise _other(run_dir, "no scores.json, so it is not finished; the command that started it continues it", kind)
-    return task
-
-
-def _present(run_dir: Path, name: str, kind: str) -> Any:
-    """The value of a JSON file that every finished run of this kind has."""
-    value = read_json(run_dir / name)
-    if value is None:
-        raise _other(run_dir, f"no {name}", kind)
-    return value
 
 
 def _tokenizer(run_dir: Path, sha256: str) -> Tokenizer:
     path = run_dir / TOKENIZER_FILE
     if not path.exists():
-        raise _other(run_dir, f"no {TOKENIZER_FILE}", TRANSLATION)
+        raise no_run_of(run_dir, f"no {TOKENIZER_FILE}", TRANSLATION)
     model = path.read_bytes()
     if hashlib.sha256(model).hexdigest() != sha256:
         raise InputError(f"{path}: damaged, its SHA-256 is not the one in config.json; {RESTORE}")
@@ -138,7 +120,3 @@ def _vocabulary(path: Path, kept: Any, sha256: str) -> Vocabulary:
         if vocabulary.sha256 == sha256:
             return vocabulary
     raise InputError(f"{path}: damaged, its SHA-256 is not the one in config.json; {RESTORE}")
-
-
-def _other(run_dir: Path, reason: str, kind: str) -> InputError:
-    return InputError(f"{run_dir}: {reason}; expected the directory of a finished {kind} run")

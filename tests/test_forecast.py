@@ -199,6 +199,10 @@ def test_bad_input_is_one_sentence_before_anything_is_written(data, tmp_path, ca
 def test_a_run_of_something_else_is_refused(data, tmp_path, capsys):
     assert "forecast: no config.json" not in refused(capsys, tmp_path, "--data", data)
     (tmp_path / "config.json").write_text('{"task": {}}')
+    assert "config.json describes no forecasting; expected" in refused(capsys, tmp_path, "--data", data)
+    (tmp_path / "config.json").write_text('{"task": {"task": "forecasting"}}')
+    assert "no scores.json, so it is not finished" in refused(capsys, tmp_path, "--data", data)
+    (tmp_path / "scores.json").write_text("{}")
     assert "config.json describes no forecaster of a file's columns" in refused(capsys, tmp_path, "--data", data)
 
 

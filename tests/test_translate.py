@@ -212,9 +212,9 @@ def edited(path, **changes):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda run: shutil.rmtree(run), "no config.json; expected the directory of a finished translation run"),
+        (lambda run: shutil.rmtree(run), "no config.json; expected a finished run of translation"),
         (lambda run: (run / "scores.json").unlink(), "no scores.json, so it is not finished"),
-        (lambda run: (run / "tokenizer.model").unlink(), "no tokenizer.model; expected the directory"),
+        (lambda run: (run / "tokenizer.model").unlink(), "no tokenizer.model; expected a finished run"),
         (lambda run: (run / "tokenizer.model").write_bytes(b"x"), "tokenizer.model: damaged, its SHA-256 is not"),
         (lambda run: (run / "config.json").write_text("{"), "config.json: line 1 is not valid JSON"),
         (lambda run: (run / "config.json").write_text("[]"), "config.json describes no translation"),

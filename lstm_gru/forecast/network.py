@@ -11,12 +11,15 @@ from lstm_gru.data.series import Series
 from lstm_gru.data.timebase import TimeBase
 from lstm_gru.data.windows import Scale, WindowConfig, Windows
 from lstm_gru.errors import InputError
-from lstm_gru.files import read_json
+from lstm_gru.files import no_run_of
 from lstm_gru.metrics import widen
 from lstm_gru.models.forecaster import ForecasterConfig, forecaster
 from lstm_gru.task import Params
 from lstm_gru.tasks.forecasting import FORECASTS_FILE, read_forecasts, rolled, widths_of
 from lstm_gru.training.loop import fitted
+from lstm_gru.training.run_directory import finished_task
+
+FORECASTING = "forecasting"  # The task, by its name in a run's settings.
 
 
 class Columns(NamedTuple):
@@ -113,9 +116,8 @@ def load_network(run_dir: Path) -> Network:
       InputError: when it holds no finished run of ``lstm-gru forecast``.
       RunError: when a checkpoint is damaged or belongs to another model.
     """
-    config, scores = (read_json(run_dir / name) for name in ("config.json", "scores.json"))
+    settings = finished_task(run_dir, FORECASTING)
     try:
-        settings = config["task"]
         stored = settings["read"]
         values = (stored[name] for name in Columns._fields)
         columns = Columns(*(tuple(value) if isinstance(value, list) else value for value in values))
@@ -125,14 +127,8 @@ def load_network(run_dir: Path) -> Network:
             *(np.asarray(settings["scale"][name]) for name in Scale._fields[:2]), settings["scale"]["logarithm"]
         )
     except (KeyError, TypeError) as error:
-        raise _other(run_dir, "config.json describes no forecaster of a file's columns") from error
-    if scores is None:
-        raise _other(run_dir, "no scores.json, so it is not finished; the command that started it continues it")
+        raise no_run_of(run_dir, "config.json describes no forecaster of a file's columns", FORECASTING) from error
     factor = float(read_forecasts(run_dir / FORECASTS_FILE).factor)
     init = forecaster(model, widths_of(windows, len(columns.exogenous))).init
     params = fitted(run_dir, jax.eval_shape(init, jax.random.key(0))).params
     return Network(model, windows, columns, scale, factor, params)
-
-
-def _other(run_dir: Path, reason: str) -> InputError:
-    return InputError(f"{run_dir}: {reason}; expected the directory of a finished run of lstm-gru forecast")

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from lstm_gru.config import flatten
 from lstm_gru.errors import InputError, RunError
-from lstm_gru.files import finite_or_none, read_json, write_json, write_text
+from lstm_gru.files import finite_or_none, no_run_of, read_json, require_json, write_json, write_text
 from lstm_gru.training.manifest import differences, environments, manifest, together
 
 
@@ -161,6 +161,26 @@ class RunDirectory:
         if self._metrics.exists():
             write_text(self._metrics, "".join(json.dumps(line) + "\n" for line in kept))
         return kept
+
+
+def finished_task(run_dir: Path, kind: str) -> dict[str, Any]:
+    """Return what ``config.json`` says of a finished run's task.
+
+    Args:
+      run_dir: the run's directory.
+      kind: the task's name, as "translation".
+
+    Raises:
+      InputError: when it holds no finished run of such a task.
+    """
+    config = require_json(run_dir / "config.json", kind)
+    task = config.get("task") if isinstance(config, dict) else None
+    if not isinstance(task, dict) or task.get("task") != kind:
+        raise no_run_of(run_dir, f"config.json describes no {kind}", kind)
+    if read_json(run_dir / "scores.json") is None:
+        reason = "no scores.json, so it is not finished; the command that started it continues it"
+        raise no_run_of(run_dir, reason, kind)
+    return task
 
 
 def valid_lines(run_dir: Path) -> list[dict[str, Any]]:
