@@ -325,6 +325,8 @@ def test_a_published_figure_is_reproduced_within_what_test_and_seeds_allow():
     like = replaced(experiment, repeats={"gru": "like"}, repeated="mae", published={"like": {"mae": 1.5}})
     of_gru = [dict(run, scores={**run["scores"], "mae": 1.5}) for run in seeds]
     assert verdicts(like, of_gru).rows[0][2:] == ("1.500", "1.500", "0.020", "2", "reproduced")
+    without_units = [*seeds, dict(variant="gru", scores={"rmse": 2.0}, folds={})]
+    assert verdicts(experiment, without_units).rows == (("GRU", "near", "2.050", "2.000", "–", "3", "open"),)
 
 
 def grid(variant, direction, **rates):

@@ -22,6 +22,7 @@ VERDICTS = (
     "standard error of the score over the test's {unit}s (bootstrap) and the standard deviation over seeds; else "
     "better or short."
 )
+OPEN = " Open: a run was recorded without its {unit}s."
 
 
 def results() -> str:
@@ -42,7 +43,8 @@ def _section(experiment: Experiment) -> str:
         "\n".join(f"- {note}" for note in experiment.notes),
     ]
     if table := verdicts(experiment, records):
-        parts += [VERDICTS.format(unit=experiment.unit), table.markdown()]
+        rule = VERDICTS + OPEN * any(row[-1] == "open" for row in table.rows)
+        parts += [rule.format(unit=experiment.unit), table.markdown()]
     parts += _comparisons(experiment, records)
     if table := rates_table(experiment, recorded_rates(experiment.name)):
         parts += [

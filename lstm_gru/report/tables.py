@@ -132,8 +132,9 @@ def verdicts(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Ta
     """Return what became of the published figures that variants repeat.
 
     Rule: reproduced where ``|measured - published| ≤ 2 √(se² + sd²)``, with the standard error se of the score over the
-    units of the test and the standard deviation sd over seeds (0 of a single one); else better or short. Where the
-    published score is not the one that ranks but its like, se is that of the one that ranks.
+    units of the test and the standard deviation sd over seeds (0 of a single one); else better or short; open where a
+    run was recorded without its units. Where the published score is not the one that ranks but its like, se is that of
+    the one that ranks.
 
     Returns:
       None where nothing that repeats a figure is recorded.
@@ -141,19 +142,28 @@ def verdicts(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Ta
     records, score, rows = list(records), experiment.repeated or experiment.ranking, []
     for variant, name in experiment.repeats.items():
         runs, published = runs_of(variant, records), experiment.published[name][score]
-        if not all(run["folds"] for run in runs) or not runs:
-            continue
-        values = [run["scores"][score] for run in runs]
-        spread = statistics.stdev(values) if len(values) > 1 else 0.0
-        allowed = 2 * float(np.hypot(standard_error(_averaged(runs), experiment.statistic), spread))
-        difference = statistics.mean(values) - published
-        better = (difference < 0) == (experiment.better == "min")
-        verdict = "reproduced" if abs(difference) <= allowed else "better" if better else "short"
-        numbers = (_number(experiment, value) for value in (published, statistics.mean(values), allowed))
-        rows.append((experiment.label(variant), name, *numbers, str(len(runs)), verdict))
+        if runs:
+            values = [run["scores"][score] for run in runs]
+            numbers = [_number(experiment, value) for value in (published, statistics.mean(values))]
+            allowed, verdict = _judged(experiment, runs, values, published)
+            rows.append((experiment.label(variant), name, *numbers, allowed, str(len(runs)), verdict))
     heading = experiment.scores[score]
     headings = ("", "published", f"{heading}, published", "measured", "may differ by", "seeds", "verdict")
     return Table(headings, tuple(rows), words=2) if rows else None
+
+
+def _judged(
+    experiment: Experiment, runs: Sequence[Mapping[str, Any]], values: Sequence[float], published: float
+) -> tuple[str, str]:
+    """By how much the mean of values may differ from a published one, and the verdict."""
+    if not all(run["folds"] for run in runs):
+        return MISSING, "open"
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    allowed = 2 * float(np.hypot(standard_error(_averaged(runs), experiment.statistic), spread))
+    difference = statistics.mean(values) - published
+    better = (difference < 0) == (experiment.better == "min")
+    verdict = "reproduced" if abs(difference) <= allowed else "better" if better else "short"
+    return _number(experiment, allowed), verdict
 
 
 def rates_table(experiment: Experiment, records: Iterable[Mapping[str, Any]]) -> Table | None:
