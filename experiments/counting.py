@@ -102,19 +102,33 @@ def _measure(found: Mapping[str, Judged]) -> Measured:
 def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, str]:
     """Draw how far each run counts, and what is carried on while a string is read."""
     captions = {}
-    for language, name in NAMES.items():
-        found = {
-            LABELS.get(v, v.upper()): [r["scores"][f"counted_{language}"] for r in records if r.get("variant") == v]
-            for v in VARIANTS
-        }
-        found = {label: values for label, values in found.items() if values}
-        if found:
-            file = f"counting-{language}.png"
-            title = f"How far each cell counts {name}, trained on n up to {LANGUAGES[language]['longest']}"
-            reach = ("the strings of training", LANGUAGES[language]["longest"])
-            distributions(directory / file, title=title, value_label="strings counted", values=found, reference=reach)
-            captions[file] = f"How many {name} with n up to 1,000 each cell counts, one point a run"
-        captions |= _draw_states(runs, language, directory)
+    for language in NAMES:
+        captions |= _draw_reach(records, language, directory) | _draw_states(runs, language, directory)
+    return captions
+
+
+def _draw_reach(records: Sequence[Mapping[str, Any]], language: str, directory: Path) -> dict[str, str]:
+    """Draw how many strings each run counts, and the largest that it accepts."""
+    name, longest, captions = NAMES[language], LANGUAGES[language]["longest"], {}
+    counts = f"How far each cell counts {name}", f"How many {name} with n up to 1,000 each cell counts, one point a run"
+    accepts = (
+        f"The largest n of which each cell accepts {name}",
+        f"The largest n up to 1,000 of which each cell accepts {name}, one point a run; all, where all can follow",
+    )
+    for score, file, (title, caption) in (
+        ("counted", f"counting-{language}.png", counts),
+        ("accepted", f"counting-accepted_{language}.png", accepts),
+    ):
+        runs = {v: [r["scores"][f"{score}_{language}"] for r in records if r.get("variant") == v] for v in VARIANTS}
+        if values := {EXPERIMENT.label(variant): found for variant, found in runs.items() if found}:
+            distributions(
+                directory / file,
+                title=f"{title}, trained on n up to {longest}",
+                value_label="strings counted" if score == "counted" else "n",
+                values=values,
+                reference=("the longest string of training", longest),
+            )
+            captions[file] = caption
     return captions
 
 

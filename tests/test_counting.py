@@ -176,7 +176,7 @@ def test_the_experiment_scores_both_languages_and_draws_what_is_recorded(tmp_pat
     assert (by_heart.scores["counted_ab"], by_heart.scores["accepted_abc"]) == (99, 49)
     records = [{"variant": "lstm", "seed": seed, "scores": scores} for seed in range(3)]
     captions = experiment.plots({}, records, tmp_path)
-    assert list(captions) == ["counting-ab.png", "counting-abc.png"]
+    assert list(captions) == [f"counting-{part}.png" for part in ("ab", "accepted_ab", "abc", "accepted_abc")]
     assert all((tmp_path / name).stat().st_size > 10_000 for name in captions)
     assert experiment.plots({}, [], tmp_path) == {}
     for seed, (loss, height) in enumerate(((0.2, 1.0), (0.1, 2.0))):

@@ -172,6 +172,8 @@ CLAIMS = (
             Scores("copy_memory", "lstm_1000", "gru_1000", "less", "copying at T = 1,000", "nats_1000"),
             Scores("counting", "lstm", "gru", "more", "counting aⁿbⁿ"),
             Scores("counting", "lstm", "gru", "more", "counting aⁿbⁿcⁿ", "counted_abc"),
+            Scores("counting", "lstm_longer", "gru_longer", "more", "counting aⁿbⁿ, trained longer"),
+            Scores("counting", "lstm_longer", "gru_longer", "more", "counting aⁿbⁿcⁿ, trained longer", "counted_abc"),
         ),
         depends_on="what is remembered: counts, or what was seen",
     ),
