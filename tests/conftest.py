@@ -1,6 +1,7 @@
 """Strict settings for all tests: no silent rank promotion, double precision available; and what many files share."""
 
 import os
+import signal
 
 # Most of the time of these tests is the compilation of small programs; 0 compiles them as users' programs are.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
@@ -9,6 +10,8 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# What a script starts in the background ignores Ctrl-C, and so would all that these tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # A file is one worker's; these come first, so that no worker is left alone with a slow one at the end.
