@@ -110,21 +110,22 @@ def plots(runs: FinishedRuns, records: Sequence[Mapping[str, Any]], directory: P
 def _draw_reach(records: Sequence[Mapping[str, Any]], language: str, directory: Path) -> dict[str, str]:
     """Draw how many strings each run counts, and the largest that it accepts."""
     name, longest, captions = NAMES[language], LANGUAGES[language]["longest"], {}
-    counts = f"How far each cell counts {name}", f"How many {name} with n up to 1,000 each cell counts, one point a run"
-    accepts = (
-        f"The largest n of which each cell accepts {name}",
-        f"The largest n up to 1,000 of which each cell accepts {name}, one point a run; all, where all can follow",
-    )
-    for score, file, (title, caption) in (
-        ("counted", f"counting-{language}.png", counts),
-        ("accepted", f"counting-accepted_{language}.png", accepts),
+    for score, file, title, value_label, caption in (
+        (
+            *("counted", f"counting-{language}.png", f"How far each cell counts {name}", "strings counted"),
+            f"How many {name} with n up to 1,000 each cell counts, one point a run",
+        ),
+        (
+            *("accepted", f"counting-accepted_{language}.png", f"The largest n of which each cell accepts {name}", "n"),
+            f"The largest n up to 1,000 of which each cell accepts {name}, one point a run; all, where all can follow",
+        ),
     ):
         runs = {v: [r["scores"][f"{score}_{language}"] for r in records if r.get("variant") == v] for v in VARIANTS}
         if values := {EXPERIMENT.label(variant): found for variant, found in runs.items() if found}:
             distributions(
                 directory / file,
                 title=f"{title}, trained on n up to {longest}",
-                value_label="strings counted" if score == "counted" else "n",
+                value_label=value_label,
                 values=values,
                 reference=("the longest string of training", longest),
             )
