@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lstm_gru.bleu import bleu, bleu_of, bleu_statistics, chrf
+from lstm_gru.bleu import bleu_of, bleu_statistics
 from lstm_gru.config import TrainConfig
 from lstm_gru.data.corpora import CorpusConfig, load_corpus
 from lstm_gru.experiment import Experiment, FinishedRuns, few_steps, shorter
@@ -32,7 +32,7 @@ from lstm_gru.plots import learning_curves, score_by_length
 from lstm_gru.records import script_record
 from lstm_gru.retrieval import nearest_translation
 from lstm_gru.task import Measured, Task
-from lstm_gru.tasks.translated import pairs_path, read_pairs, scores
+from lstm_gru.tasks.translated import further_scores, pairs_path, read_pairs, text_scores
 from lstm_gru.tasks.translation import (
     ALIGNMENT_FILE,
     RecurrentTranslation,
@@ -104,7 +104,7 @@ def score(run_dirs: Mapping[str, Path]) -> Measured:
     """Return the scores of the translations that a run wrote."""
     (run_dir,) = run_dirs.values()
     pairs = read_pairs(pairs_path(run_dir, "test"))
-    return _measure([pair.beam for pair in pairs], [pair.reference for pair in pairs], scores(pairs))
+    return _measure([pair.beam for pair in pairs], [pair.reference for pair in pairs], further_scores(pairs))
 
 
 def trivial() -> dict[str, Measured]:
@@ -119,11 +119,7 @@ def trivial() -> dict[str, Measured]:
 
 
 def _measure(hypotheses: Sequence[str], references: Sequence[str], further: Mapping[str, float]) -> Measured:
-    found = {
-        "bleu": bleu(hypotheses, references, lowercase=True),
-        "bleu_cased": bleu(hypotheses, references, lowercase=False),
-        "chrf": chrf(hypotheses, references),
-    }
+    found = text_scores(hypotheses, references)
     statistics = bleu_statistics(hypotheses, references, lowercase=True)
     return Measured(
         {**further, **{name: value for name, (value, _) in found.items()}},

@@ -25,7 +25,7 @@ from lstm_gru.pictures import copy_pictures
 from lstm_gru.plots import score_by_length
 from lstm_gru.retrieval import nearest_translation
 from lstm_gru.task import Measured, Task
-from lstm_gru.tasks.translated import pairs_path, read_pairs, scores
+from lstm_gru.tasks.translated import further_scores, pairs_path, read_pairs
 from lstm_gru.tasks.translation import (
     ALIGNMENT_FILE,
     RecurrentTranslation,
@@ -99,7 +99,7 @@ def score(run_dirs: Mapping[str, Path]) -> Measured:
         {split: [pair.beam for pair in found] for split, found in pairs.items()},
         {split: [pair.reference for pair in found] for split, found in pairs.items()},
         [pair.labels for pair in pairs["test"]],
-        scores(pairs["test"]),
+        {"perplexity": further_scores(pairs["test"])["perplexity"]},
     )
 
 
@@ -134,7 +134,7 @@ def _measure(
         "exact_long": 100 * right["long"].mean(),
         **{name: score.value for name, score in found.items()},
         **{name: 100 * right["test"][occurs[name]].mean() for name in PHENOMENA if occurs[name].any()},
-        **{name: value for name, value in further.items() if name == "perplexity"},
+        **further,
     }
     sentences = {f"{number}": [int(exact), 1] for number, exact in enumerate(right["test"], start=1)}
     return Measured(measured, sentences, {name: score.signature for name, score in found.items()})

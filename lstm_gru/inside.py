@@ -25,15 +25,16 @@ def gate(name: str) -> str:
     return name.split()[-1]
 
 
-def look(what: str, steps: Sequence[str], record: Any) -> Inside:
-    """Return what a record's first row tells of its first steps.
+def look(what: str, steps: Sequence[str], record: Any, row: int = 0) -> Inside:
+    """Return what one row of a record tells of its first steps.
 
     Args:
       what: the sequence, in a few words.
       steps: a name for each of T steps; what the record has of more is padding.
       record: of a `LayerOutput`, asked for.
+      row: which of the batch.
     """
-    parts = (of(record) for of in (gates_of, states_of))
+    parts = (of(record, row) for of in (gates_of, states_of))
     return Inside(what, tuple(steps), *({k: np.asarray(v[: len(steps)]) for k, v in part.items()} for part in parts))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tools import assert_close
 
+from lstm_gru.cells import CELLS
 from lstm_gru.config import TrainConfig, from_settings
 from lstm_gru.data.series import Series
 from lstm_gru.data.timebase import TimeBase
@@ -15,6 +16,7 @@ from lstm_gru.errors import InputError
 from lstm_gru.graph import Graph
 from lstm_gru.metrics import covered, interval_factor, rmse, widen
 from lstm_gru.models.forecaster import ForecasterConfig
+from lstm_gru.recurrent import unroll
 from lstm_gru.tasks.forecast_scores import interval_scores, point_scores, squared_by_group
 from lstm_gru.tasks.forecasting import (
     FORECASTS_FILE,
@@ -243,3 +245,33 @@ def test_scores_are_over_what_was_observed_and_groups_add_up():
     assert groups == {"7": (3.0, 4), "8": (4.0, 1)}
     interval = interval_scores(Forecasts(np.arange(3), forecast, forecast - 1, forecast + 1), observed)
     np.testing.assert_allclose(interval["coverage"], 4 / 5)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_look_inside_is_of_one_column_of_one_window_as_the_encoder_reads_it(relative):
+    config = replace(CONFIG, model=replace(CONFIG.model, cell="gru", relative=relative))
+    task, scaled = task_of(config=config), Windows(series_of(), CONFIG.windows, TRAIN_END)
+    params = task.init(jax.random.key(0))
+    found = task.inside(params, 7)  # The second column of the fourth of eight windows, from 49 to 52.
+    assert found.what == "b up to 2024-01-03T04:00:00"
+    assert found.steps == tuple(f"2024-01-03T0{hour}:00:00" for hour in range(1, 5))
+    inputs = scaled.inputs(np.array([52]))
+    values = inputs["values"][0, 1] - (inputs["values"][0, 1].mean() if relative else 0)
+    xs = np.stack([values, inputs["missing"][0, 1]], axis=-1)[None]
+    alone = unroll(CELLS["gru"](3), params["encoder"]["weights"][0], xs, record=True).record
+    np.testing.assert_allclose(found.gates["z"], alone.gates["z"][0], rtol=1e-5)
+    with pytest.raises(InputError, match="16 windows of one column in the test, expected 0 to 15"):
+        task.inside(params, 16)
+
+
+def test_a_look_inside_a_graph_is_that_of_the_node():
+    config = replace(CONFIG, model=replace(CONFIG.model, cell="gru", hops=(0, 1)))
+    first_receives = Graph(np.array([[0.0, 1.0], [0.0, 0.0]]))
+    plain = task_of(config=config, graph=first_receives)
+    params = plain.init(jax.random.key(0))
+    for column, reads in enumerate([(True, True), (False, True)]):
+        before = plain.inside(params, column).gates["z"]
+        for other, read in enumerate(reads):
+            values = np.where(np.arange(2) == other, changed(VALID_END - 2, VALID_END), VALUES)
+            later = task_of(values, config=config, graph=first_receives).inside(params, column).gates["z"]
+            assert (np.abs(later - before).max() > 1e-3) == read

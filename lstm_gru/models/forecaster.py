@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -157,18 +157,24 @@ class Forecaster(nnx.Module):
           known: ``[B, H', G]``.
           key: for dropout; None is evaluation.
         """
-        if self.config.relative:
-            level = window_mean(values, missing)[..., None]
-            relative = jnp.where(missing > 0, 0, values - level)
-            return self._forecast(relative, missing, context, known, key) + level[..., None]
-        return self._forecast(values, missing, context, known, key)
+        values, level = self._levelled(values, missing)
+        return self._forecast(values, missing, context, known, key) + level[..., None]
+
+    def record(self, values: Array, missing: Array, context: Array) -> Any:
+        """Return the encoder's record of windows, a row for each series of each window; arguments as for a call."""
+        return self.encoder(_read(self._levelled(values, missing)[0], missing, context), record=True).record
+
+    def _levelled(self, values: Array, missing: Array) -> tuple[Array, Array]:
+        """The values as the encoder reads them, and the level ``[B, C, 1]`` that was taken from them."""
+        if not self.config.relative:
+            return values, jnp.zeros((*values.shape[:2], 1), values.dtype)
+        level = window_mean(values, missing)[..., None]
+        return jnp.where(missing > 0, 0, values - level), level
 
     def _forecast(self, values: Array, missing: Array, context: Array, known: Array, key: Array | None) -> Array:
-        batch, series, lookback = values.shape
+        batch, series, _ = values.shape
         layer_key, state_key, head_key = split(key, 3)
-        shared = jnp.broadcast_to(context[:, None], (batch, series, *context.shape[1:]))
-        xs = jnp.concatenate([values[..., None], missing[..., None], shared], axis=-1)
-        carry = self.encoder(xs.reshape(batch * series, lookback, -1), key=layer_key).carry
+        carry = self.encoder(_read(values, missing, context), key=layer_key).carry
         state = drop(state_key, self.encoder.layer.last(carry), self.config.dropout)
         skip = self._skip(values, missing, known)
         if self.config.head == "decoder":
@@ -214,6 +220,15 @@ class Forecaster(nnx.Module):
             return skip[..., None] + residual
         centre, below, above = jnp.moveaxis(residual, -1, 0)
         return ordered(skip + centre, below, above)
+
+
+def _read(values: Array, missing: Array, context: Array) -> Array:
+    """What the encoder reads, ``[B · C, L, 2 + S]``: each series' own values and marks, and what all share."""
+    batch, series, lookback = values.shape
+    shared = jnp.broadcast_to(context[:, None], (batch, series, *context.shape[1:]))
+    return jnp.concatenate([values[..., None], missing[..., None], shared], axis=-1).reshape(
+        batch * series, lookback, -1
+    )
 
 
 def window_mean(values: Array, missing: Array) -> Array:

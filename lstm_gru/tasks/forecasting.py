@@ -22,10 +22,11 @@ from lstm_gru.data.series import Series
 from lstm_gru.data.windows import WindowConfig, Windows
 from lstm_gru.errors import InputError
 from lstm_gru.graph import Graph
+from lstm_gru.inside import look
 from lstm_gru.losses import huber, pinball, squared
 from lstm_gru.metrics import COVERAGE, LOWER, UPPER, coverage, interval_factor, mae, rmse, widen
 from lstm_gru.models.forecaster import ForecasterConfig, Widths, forecaster
-from lstm_gru.task import Batch, Params, Split, Task, kept
+from lstm_gru.task import Batch, Inside, Params, Split, Task, kept, numbered
 
 LOSSES = {"huber": huber, "squared": squared}
 FORECASTS_FILE = "forecasts.npz"
@@ -126,9 +127,9 @@ def forecasting(
     for split, chosen in origins.items():
         if np.isnan(windows.observed(chosen)).all():
             raise InputError(f"{series.source['file']}: no value to forecast in the {split} part; all are missing")
-    init, loss, predict = _functions(
-        config.model, widths_of(config.windows, len(series.names) - windows.targets), config.loss, graph
-    )
+    widths = widths_of(config.windows, len(series.names) - windows.targets)
+    init, loss, predict = _functions(config.model, widths, config.loss, graph)
+    model = forecaster(config.model, widths, graph)
 
     selected = "valid_scaled_rmse" if by_deviation else "valid_rmse"
 
@@ -164,6 +165,16 @@ def forecasting(
             written = Forecasts(origins["test"], found[..., 0])
         write_forecasts(run_dir / FORECASTS_FILE, written)
 
+    def inside(params: Params, number: int) -> Inside:
+        """The windows of the test, of each all columns one after the other."""
+        window, column = divmod(number, windows.targets)
+        numbered(range(len(origins["test"]) * windows.targets), number, "windows of one column in the test")
+        inputs, last = windows.inputs(origins["test"][[window]]), int(origins["test"][window])
+        read = (inputs[name] for name in ("values", "missing", "context"))
+        record = model.apply(params, *read, method="record")
+        steps = [series.base.text(step) for step in range(last - config.windows.lookback + 1, last + 1)]
+        return look(f"{series.names[column]} up to {steps[-1]}", steps, record, column)
+
     return Task(
         init=init,
         batch=lambda step: windows.batch(config.train.seed, step),
@@ -171,6 +182,7 @@ def forecasting(
         evaluate=evaluate,
         selects=(selected, "min") if validated else None,
         finish=finish,
+        inside=inside,
         settings={
             **settings,
             "task": "forecasting",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_gru.bleu import bleu, chrf
+from lstm_gru.bleu import Score, bleu, chrf
 from lstm_gru.files import write_text
 
 
@@ -36,19 +36,35 @@ class TranslatedPair(NamedTuple):
 
 
 def scores(pairs: Sequence[TranslatedPair]) -> dict[str, float]:
-    """Return the scores of a split.
+    """Return the scores of a split: the values of `text_scores` of the beam's translations, and `further_scores`."""
+    text = text_scores([pair.beam for pair in pairs], [pair.reference for pair in pairs])
+    return {name: score.value for name, score in text.items()} | further_scores(pairs)
+
+
+def text_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, Score]:
+    """Return the scores that need no more than the texts, each with its signature.
 
     Returns:
-      ``bleu`` (lowercased), ``bleu_cased``, ``bleu_greedy`` (lowercased, of greedy search), ``chrf``, and ``exact``,
-      the share of translations that are the reference, all from 0 to 100; ``perplexity``.
+      ``bleu`` (lowercased), ``bleu_cased`` and ``chrf``.
     """
-    reference, beam = [pair.reference for pair in pairs], [pair.beam for pair in pairs]
     return {
-        "bleu": bleu(beam, reference, lowercase=True).value,
-        "bleu_cased": bleu(beam, reference, lowercase=False).value,
+        "bleu": bleu(hypotheses, references, lowercase=True),
+        "bleu_cased": bleu(hypotheses, references, lowercase=False),
+        "chrf": chrf(hypotheses, references),
+    }
+
+
+def further_scores(pairs: Sequence[TranslatedPair]) -> dict[str, float]:
+    """Return the scores that need what else is known of a pair.
+
+    Returns:
+      ``bleu_greedy``, lowercased BLEU of greedy search, and ``exact``, the share of the beam's translations that are
+      the reference, both from 0 to 100; ``perplexity``.
+    """
+    reference = [pair.reference for pair in pairs]
+    return {
         "bleu_greedy": bleu([pair.greedy for pair in pairs], reference, lowercase=True).value,
-        "chrf": chrf(beam, reference).value,
-        "exact": 100 * float(np.mean([ours == theirs for ours, theirs in zip(beam, reference, strict=True)])),
+        "exact": 100 * float(np.mean([pair.beam == pair.reference for pair in pairs])),
         "perplexity": perplexity(np.array([(pair.nats, pair.subwords) for pair in pairs])),
     }
 
