@@ -17,7 +17,7 @@ import numpy as np
 from lstm_gru.config import flatten
 from lstm_gru.errors import InputError
 from lstm_gru.metrics import root_mean_square
-from lstm_gru.task import Measured, Scores, Task
+from lstm_gru.task import Measured, Task
 
 FinishedRuns = Mapping[str, Mapping[int, Mapping[str, Path]]]  # {variant: {seed: {fold: run directory}}}
 
@@ -90,7 +90,7 @@ class Experiment:
     headline: tuple[str, ...]
     baselines: Callable[[], Mapping[str, Measured]]
     peers: Callable[[], Mapping[str, Measured]]
-    published: Mapping[str, Scores]
+    published: Mapping[str, Mapping[str, float]]
     plots: Callable[[FinishedRuns, Sequence[Mapping[str, Any]], Path], Mapping[str, str]]
     notes: tuple[str, ...]
     own: tuple[str, ...] = ()

@@ -35,7 +35,6 @@ class Inside(NamedTuple):
 
 Params = Any
 Batch = Any
-Scores = Mapping[str, float]
 Split = Literal["valid", "test"]
 SumAndWeight = tuple[jax.Array, jax.Array]
 
@@ -50,7 +49,7 @@ class Measured(NamedTuple):
       signatures: how a score was computed, by its name, as sacreBLEU says it.
     """
 
-    scores: Scores
+    scores: Mapping[str, float]
     folds: Mapping[str, Sequence[float]]
     signatures: Mapping[str, str] = MappingProxyType({})
 

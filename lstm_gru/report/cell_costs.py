@@ -1,12 +1,12 @@
 """What this library's cells cost beside each other: of the LSTM's width, and of its parameters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lstm_gru.report.tables import Table
-from lstm_gru.report.timings import OURS, Cases, Row, by_case, ratio
+from lstm_gru.report.timings import OURS, Cases, Compare, Row, by_case, memory_ratio, ratio
 
 
 class Cost(NamedTuple):
@@ -114,15 +114,11 @@ def _parameters(one: Row, other: Row) -> float:
     return one["parameters"] / other["parameters"]
 
 
-def _temporaries(one: Row, other: Row) -> float:
-    return one["temporary_bytes"] / other["temporary_bytes"]
-
-
-_COMPARED: dict[str, tuple[str, Callable[[Row, Row], float]]] = {
+_COMPARED: dict[str, tuple[str, Compare]] = {
     "parameters": ("training", _parameters),
     "training": ("training", ratio),
     "inference": ("inference", ratio),
-    "memory": ("training", _temporaries),
+    "memory": ("training", memory_ratio),
 }
 
 

@@ -5,18 +5,18 @@ what other seeds would change.
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from lstm_gru.experiment import Experiment
+from lstm_gru.records import Record
 from lstm_gru.report.tables import paired
 
 Expected = Literal["less", "more", "alike"]
 Answer = Literal["for", "against", "open"]
-Record = Mapping[str, Any]
 
 
 class Effect(NamedTuple):
